@@ -1,0 +1,44 @@
+//! The vocabulary of Warbler: tenants, people, messages, verdicts, the hooks and the ports. What
+//! reads disks, sockets or WebAssembly does not live here.
+
+mod conversation;
+mod error;
+mod event;
+mod grant;
+mod hook;
+mod ids;
+mod limits;
+mod merge;
+mod message;
+mod plugin;
+mod receipt;
+mod role;
+mod scope;
+mod signal;
+mod store;
+mod time;
+mod verdict;
+
+pub use conversation::{Conversation, ConversationKind, Member};
+pub use error::{HookError, LoadError, Refusal, StoreError};
+pub use event::{Audience, Event, EventKind, Position, Sequence};
+pub use grant::Grants;
+pub use hook::{ContentFilter, HookContext, HookKind, LexiconHit, Lexicons, NoLexicons};
+pub use ids::{AttachmentId, ConversationId, Ids, InstallationId, MessageId, RandomIds, SessionId, TenantId, UserId};
+pub use limits::{ByteSize, HookLimits, MessageLimits};
+pub use merge::{Merged, merge};
+pub use message::{Attachment, Body, Caution, Message, Party, Submission};
+pub use plugin::{
+    Instances, LoadRequest, LoadedPlugin, LogLevel, PluginLog, PluginPorts, PluginRuntime, PluginStats, PluginStorage,
+    SecretSource, StorageError,
+};
+pub use receipt::{Outcome, Receipt};
+pub use role::{Right, Role};
+pub use scope::TenantScope;
+pub use signal::{Feed, Signal};
+pub use store::{
+    Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, State, StateChange,
+    StateKey, StateWrite, Versioned,
+};
+pub use time::{Clock, SystemClock, Timestamp};
+pub use verdict::{Decision, Finding, Reason, Strength, Verdict};

@@ -1,0 +1,292 @@
+//! The ports behind which everything is kept: the message log, state, and blobs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::{ConversationId, Event, Position, Sequence, StoreError, TenantId, TenantScope};
+
+/// A client's name for something it sends, so that sending again does nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Tells senders and keys apart: a digest of both.
+    pub key: [u8; 16],
+    /// Digest of what was asked for; the same key with another content is an error.
+    pub content: [u8; 16],
+}
+
+/// A change of an event that was committed before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Amend {
+    /// Which place of the same conversation.
+    pub sequence: Sequence,
+    /// What stands there from now on.
+    pub event: Event,
+}
+
+/// One thing to commit to a conversation's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// What happened; its `sequence` is set by the log.
+    pub event: Event,
+    /// The client's key, if it sent one.
+    pub idempotency: Option<Idempotency>,
+    /// A change of an earlier event of the same conversation, committed together with this one.
+    pub amend: Option<Amend>,
+    /// State that changes together with this event, or not at all.
+    pub writes: Vec<StateWrite>,
+}
+
+impl Append {
+    /// Just this event.
+    #[must_use]
+    pub const fn event(event: Event) -> Self {
+        Self { event, idempotency: None, amend: None, writes: Vec::new() }
+    }
+}
+
+/// An event that is on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its place in the tenant's log.
+    pub position: Position,
+    /// What happened, with its place in the conversation.
+    pub event: Arc<Event>,
+}
+
+/// What came of an append.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Appended {
+    /// It is on disk.
+    New(Committed),
+    /// The same key with the same content was committed before; this is what stands there.
+    Repeated(Arc<Event>),
+}
+
+/// The durable log of every conversation.
+#[async_trait]
+pub trait MessageLog: Send + Sync {
+    /// Commits one event. When this returns `Ok`, it survives a power cut.
+    ///
+    /// # Errors
+    /// `KeyReused` if the key was used for another content, `Conflict` if one of the writes met
+    /// another state than it expected, or the store failed.
+    async fn append(&self, scope: &TenantScope, append: Append) -> Result<Appended, StoreError>;
+    /// What was committed under an idempotency key, if anything.
+    ///
+    /// # Errors
+    /// `KeyReused` if it was used for another content, or the store failed.
+    async fn find(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Arc<Event>>, StoreError>;
+    /// The last place taken; 0 if there is none.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn head(&self, scope: &TenantScope, conversation: ConversationId) -> Result<Sequence, StoreError>;
+    /// Events after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed, or a stored event does not open.
+    async fn read_after(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError>;
+    /// Events before `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed, or a stored event does not open.
+    async fn read_before(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        before: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError>;
+    /// The tenant's events of all conversations after `after`, in the order of commits, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed, or a stored event does not open.
+    async fn read_tenant(
+        &self,
+        scope: &TenantScope,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Committed>, StoreError>;
+    /// Every event of every tenant from now on, in the order of commits within a conversation, in the
+    /// batches in which they were committed. Nothing is skipped: a slow reader makes writers wait.
+    fn follow(&self) -> BoxStream<'static, Arc<[Committed]>>;
+}
+
+/// A name in a tenant's state: a family and a path of opaque parts, never personal data.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateKey(String);
+
+impl StateKey {
+    /// The key `family/part/part…`. Parts must be identifiers, numbers or digests.
+    #[must_use]
+    pub fn new(family: &'static str, parts: &[&dyn fmt::Display]) -> Self {
+        use fmt::Write as _;
+        let mut key = String::from(family);
+        for part in parts {
+            // Writing to a string does not fail.
+            let _ = write!(key, "/{part}");
+        }
+        Self(key)
+    }
+
+    /// The key with this text, as a scan returned it.
+    #[must_use]
+    pub const fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The whole key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The family, under which sealing derives its key.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// What follows the last slash.
+    #[must_use]
+    pub fn last(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for StateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A value and its version, which changes with every write.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value.
+    pub value: Bytes,
+    /// Its version, from 1.
+    pub version: u64,
+}
+
+impl fmt::Debug for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values are secrets until someone says otherwise.
+        write!(f, "Versioned({} bytes, version {})", self.value.len(), self.version)
+    }
+}
+
+/// What a write expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything.
+    Any,
+    /// Nothing.
+    Absent,
+    /// Just this version.
+    Version(u64),
+}
+
+/// One write to state.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StateWrite {
+    /// Where.
+    pub key: StateKey,
+    /// The new value, or nothing to delete it.
+    pub value: Option<Bytes>,
+    /// What must be there.
+    pub expect: Expect,
+}
+
+impl fmt::Debug for StateWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.value.is_some() { "put" } else { "delete" };
+        write!(f, "StateWrite({what} {:?}, expecting {:?})", self.key, self.expect)
+    }
+}
+
+/// A change that a watcher sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What.
+    pub key: StateKey,
+    /// The new value; nothing if it was deleted.
+    pub value: Option<Versioned>,
+}
+
+/// Small records with compare-and-swap.
+#[async_trait]
+pub trait State: Send + Sync {
+    /// The value under `key`.
+    ///
+    /// # Errors
+    /// The store failed, or the value does not open.
+    async fn get(&self, scope: &TenantScope, key: &StateKey) -> Result<Option<Versioned>, StoreError>;
+    /// Commits all writes or none. When this returns `Ok`, they survive a power cut.
+    ///
+    /// # Errors
+    /// `Conflict` naming the key that held something else than expected, or the store failed.
+    async fn commit(&self, scope: &TenantScope, writes: Vec<StateWrite>) -> Result<(), StoreError>;
+    /// Values whose key starts with `prefix`, in order, after the key `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed, or a value does not open.
+    async fn scan(
+        &self,
+        scope: &TenantScope,
+        prefix: &StateKey,
+        after: Option<&StateKey>,
+        limit: usize,
+    ) -> Result<Vec<(StateKey, Versioned)>, StoreError>;
+    /// Changes under `prefix` from now on, in every tenant.
+    fn watch(&self, prefix: &StateKey) -> BoxStream<'static, StateChange>;
+    /// A keyed digest of `value` for use in keys, so that names and addresses can be looked up without
+    /// being readable: the same for the same tenant, family and value, and nothing else.
+    ///
+    /// # Errors
+    /// The tenant's key is missing.
+    fn blind(&self, scope: &TenantScope, family: &'static str, value: &[u8]) -> Result<String, StoreError>;
+}
+
+/// Bytes as they come.
+pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// Files, by digest.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps a stream of at most `limit` bytes, and gives its SHA-256 and length. When this returns
+    /// `Ok`, it survives a power cut. Putting the same bytes again is no error.
+    ///
+    /// # Errors
+    /// `TooLarge` past the limit (nothing is kept), or the store failed.
+    async fn put(&self, scope: &TenantScope, bytes: ByteStream, limit: u64) -> Result<([u8; 32], u64), StoreError>;
+    /// The bytes with this digest, if they are kept for this tenant.
+    ///
+    /// # Errors
+    /// The store failed; bytes that do not open end the stream with an error.
+    async fn get(&self, scope: &TenantScope, digest: &[u8; 32]) -> Result<Option<ByteStream>, StoreError>;
+    /// Forgets them, if they are there.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn delete(&self, scope: &TenantScope, digest: &[u8; 32]) -> Result<(), StoreError>;
+}
