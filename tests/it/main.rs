@@ -1,0 +1,3 @@
+//! One integration binary: the real host, driven from outside, and the rules that the code keeps.
+
+mod tidy;

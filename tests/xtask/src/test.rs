@@ -1,0 +1,34 @@
+//! Every check and every test, in the order in which they fail fastest.
+
+use anyhow::Result;
+
+use crate::{demo, guests, setup, shell};
+
+/// Runs them all.
+pub(crate) fn run() -> Result<()> {
+    setup::run()?;
+    shell::step("format", shell::cargo().args(["fmt", "--all", "--check"]))?;
+    shell::step("build", shell::cargo().args(["build", "--workspace", "--bins", "--examples"]))?;
+    guests::build(&demo::program("warbler-plugin"))?;
+    let lint = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    shell::step("lint", shell::cargo().args(lint))?;
+    shell::step("test the plugins' logic", plugins(&mut shell::cargo()))?;
+    shell::step("test", runner(&mut shell::cargo()).args(["--workspace", "--all-targets"]))?;
+    demo::run(true)
+}
+
+/// The plugins are a workspace of their own, because they are built for another machine.
+fn plugins(cargo: &mut std::process::Command) -> &mut std::process::Command {
+    let manifest = shell::root().join("plugins/Cargo.toml");
+    runner(cargo)
+        .args(["--workspace", "--manifest-path"])
+        .arg(manifest)
+        .env("CARGO_TARGET_DIR", shell::target().join("plugins"))
+        .env("WARBLER_TEST_CACHE", shell::target().join("texts"))
+}
+
+/// `cargo nextest` where it is installed, for its speed; else `cargo test`.
+fn runner(cargo: &mut std::process::Command) -> &mut std::process::Command {
+    let cargo = cargo.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", demo::binaries());
+    if shell::has("cargo-nextest") { cargo.args(["nextest", "run"]) } else { cargo.arg("test") }
+}
