@@ -1,0 +1,3 @@
+//! The demo: starts the host, fills it with live sample data, and either stays or plays the story.
+
+fn main() {}
