@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Caution, ConversationId, Message, MessageId, Receipt, Timestamp, UserId};
+use crate::{Body, Caution, ConversationId, ConversationKind, Message, MessageId, Receipt, Timestamp, UserId};
 
 /// A place in one conversation's log, from 1, without gaps. 0 is the place before the first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -66,6 +66,15 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventKind {
+    /// The conversation began: always its first event.
+    Created {
+        /// Its kind.
+        kind: ConversationKind,
+        /// What people call it.
+        title: String,
+        /// Who is in it from the start.
+        members: Vec<UserId>,
+    },
     /// A message was posted. The stored event is amended when the message is edited or recalled, so
     /// that history always shows the present state.
     Posted {

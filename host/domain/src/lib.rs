@@ -38,7 +38,7 @@ pub use scope::TenantScope;
 pub use signal::{Feed, Signal};
 pub use store::{
     Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, State, StateChange,
-    StateKey, StateWrite, Versioned,
+    StateKey, StateWrite, TenantKeys, Versioned,
 };
 pub use time::{Clock, SystemClock, Timestamp};
 pub use verdict::{Decision, Finding, Reason, Strength, Verdict};

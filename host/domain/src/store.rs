@@ -290,3 +290,18 @@ pub trait Blobs: Send + Sync {
     /// The store failed.
     async fn delete(&self, scope: &TenantScope, digest: &[u8; 32]) -> Result<(), StoreError>;
 }
+
+/// The keys under which each tenant's data is sealed.
+#[async_trait]
+pub trait TenantKeys: Send + Sync {
+    /// Makes a key for a new tenant. Making it again leaves the first one in place.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn create(&self, tenant: TenantId) -> Result<(), StoreError>;
+    /// Destroys a tenant's key: nothing of what was sealed under it opens ever again.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError>;
+}
