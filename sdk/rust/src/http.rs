@@ -1,0 +1,42 @@
+//! Requests to the granted hosts, over connections that the host pools. Permission `http`.
+
+#[cfg(target_family = "wasm")]
+use crate::bindings::imports::warbler::plugin::http as host;
+#[cfg(not(target_family = "wasm"))]
+use crate::testing::http as host;
+
+pub use crate::bindings::imports::warbler::plugin::http::{Error, Request, Response};
+
+/// How long a request may take unless it says otherwise, in milliseconds. Well within the ten
+/// seconds that a push provider has.
+const DEFAULT_TIMEOUT_MS: u32 = 5_000;
+
+impl Request {
+    /// A request without headers or body.
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        let (method, url) = (method.into(), url.into());
+        Self { method, url, headers: Vec::new(), body: Vec::new(), timeout_ms: DEFAULT_TIMEOUT_MS }
+    }
+
+    /// The same with one more header. `{{secret:NAME}}` in `value` is replaced by the host.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Sends `request` and waits for the whole response.
+///
+/// # Errors
+/// The host was not granted or has a private address, it did not answer in time, or the answer is too large.
+pub fn fetch(request: &Request) -> Result<Response, Error> {
+    host::fetch(request)
+}
