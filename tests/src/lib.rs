@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the integration tests, the demo and the benches share: the real host as a child process, a
+//! client of its API, and hostile guests.
+
+pub mod client;
+pub mod host;

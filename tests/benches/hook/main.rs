@@ -1,0 +1,3 @@
+//! The hook bench.
+
+fn main() {}

@@ -1,0 +1,175 @@
+//! The real host as a child process: started in a folder, watched, killed, started again.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::client::Client;
+
+/// How long the host may take until it listens; a debug build compiles plugins slowly.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The operator's token in every test.
+pub const OPERATOR_TOKEN: &str = "wbo_test-operator-token-that-is-long-enough-0123456789";
+
+/// A running host. Killed when it is dropped.
+pub struct Host {
+    child: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Host {
+    /// Starts a host that keeps its data in `folder`; `extra` is TOML that is put at the end of its
+    /// configuration.
+    ///
+    /// # Errors
+    /// The program is not there, or it ended before it listened.
+    pub fn start(folder: &Path, extra: &str) -> Result<Self> {
+        let config = configure(folder, extra)?;
+        let mut command = Command::new(program("warbler")?);
+        command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::piped());
+        let log = fs::File::options().create(true).append(true).open(folder.join("host.log"))?;
+        let mut child = command.stderr(log).spawn().context("the host cannot be started")?;
+        let lines = BufReader::new(child.stdout.take().context("the host has no output")?).lines();
+        let (found, address) = mpsc::channel();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    let _ = found.send(address.trim().trim_start_matches("http://").trim_start_matches("https://").to_owned());
+                }
+            }
+        });
+        match address.recv_timeout(PATIENCE) {
+            Ok(address) => Ok(Self { child, address: address.parse()?, folder: folder.to_owned() }),
+            Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let log = fs::read_to_string(folder.join("host.log")).unwrap_or_default();
+                bail!("the host did not start; the end of its log:\n{}", last_lines(&log, 20))
+            }
+        }
+    }
+
+    /// Where it listens, as `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The folder of its data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Someone who is not signed in.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.base())
+    }
+
+    /// The operator.
+    #[must_use]
+    pub fn operator(&self) -> Client {
+        self.client().with_token(OPERATOR_TOKEN)
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("host.log")).unwrap_or_default()
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    ///
+    /// # Errors
+    /// The process cannot be ended.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end with SIGTERM, and waits until it has.
+    ///
+    /// # Errors
+    /// It ended with a failure.
+    pub fn stop(mut self) -> Result<()> {
+        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        if !asked.success() {
+            bail!("the host cannot be signalled");
+        }
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(anyhow!("the host ended with {status}")) }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes the configuration of a test host, with its key and token.
+fn configure(folder: &Path, extra: &str) -> Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("master.key"), "11".repeat(32))?;
+    fs::write(folder.join("operator.token"), OPERATOR_TOKEN)?;
+    let at = |name: &str| folder.join(name).display().to_string();
+    let config = format!(
+        r#"store = "sled:{data}"
+
+[listen]
+address = "127.0.0.1:0"
+
+[keys]
+master_key_file = "{key}"
+
+[operator]
+token_file = "{token}"
+
+[plugins]
+cache = "{cache}"
+{extra}
+"#,
+        data = at("data"),
+        key = at("master.key"),
+        token = at("operator.token"),
+        cache = at("cache"),
+    );
+    let file = folder.join("warbler.toml");
+    fs::write(&file, config)?;
+    Ok(file)
+}
+
+/// A program of this workspace, beside this one or in the folder that `WARBLER_BIN` names.
+///
+/// # Errors
+/// It was not built.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let beside = env::current_exe()?;
+    // Test programs lie one folder deeper than the others.
+    let folders = beside.ancestors().skip(1).take(2).map(Path::to_path_buf);
+    let named = env::var_os("WARBLER_BIN").map(PathBuf::from);
+    let mut candidates = named.into_iter().chain(folders).map(|folder| folder.join(name));
+    candidates.find(|path| path.is_file()).with_context(|| format!("{name} was not built; run: cargo build --workspace --bins"))
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(count)).copied().collect::<Vec<_>>().join("\n")
+}
