@@ -7,7 +7,12 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Limits, PackageError, Permissions, PluginName, PushKind, limits::within, text::shortened};
+use crate::{
+    Limits, PackageError, Permissions, PluginName, PushKind,
+    limits::within,
+    object::{from_json, object},
+    text::shortened,
+};
 
 /// The custom section that holds the manifest.
 pub const MANIFEST_SECTION: &str = "warbler:manifest";
@@ -93,7 +98,7 @@ pub struct Manifest {
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub hooks: Vec<Hook>,
     /// What the plugin asks for; nothing if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub permissions: Permissions,
     /// The configuration's JSON Schema, of type `object`; without one there is nothing to configure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +110,7 @@ pub struct Manifest {
     pub push_kinds: Vec<PushKind>,
     /// The oldest host that can run it; any if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"))]
     pub min_host: Option<Version>,
     /// The name that people read; at most 4 KiB in each language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,8 +132,7 @@ impl Manifest {
     /// key, or breaks a rule that a schema cannot say.
     pub fn parse(json: &[u8], limits: &Limits) -> Result<Self, PackageError> {
         within("the manifest", json.len(), limits.manifest_bytes)?;
-        let manifest: Self =
-            serde_json::from_slice(json).map_err(|error| PackageError::manifest(shortened(&error.to_string())))?;
+        let manifest: Self = from_json(json).map_err(|error| PackageError::manifest(shortened(&error.to_string())))?;
         manifest.check(limits)?;
         Ok(manifest)
     }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use crate::{HttpHost, ResourceName};
+use crate::{HttpHost, ResourceName, object::object_or_null};
 
 /// A permission; its name is the interface that it opens or the message field that it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub enum Selection {
     /// `true` is all, `false` is none.
     All(bool),
     /// Those of these names.
-    Named(BTreeSet<ResourceName>),
+    Named(#[serde(deserialize_with = "distinct")] BTreeSet<ResourceName>),
 }
 
 impl Default for Selection {
@@ -117,14 +117,14 @@ impl Selection {
 #[allow(clippy::struct_excessive_bools)]
 pub struct Permissions {
     /// The private key-value store, with its quota.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object_or_null")]
     pub storage: Option<Storage>,
     /// Secrets that an admin stores under these names; at most 64.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "distinct")]
     #[schemars(length(max = 64))]
     pub secrets: BTreeSet<ResourceName>,
     /// Hosts that HTTP requests may go to; at most 64.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "distinct")]
     #[schemars(length(max = 64))]
     pub http: BTreeSet<HttpHost>,
     /// Word lists: `true` for all, or their names.
@@ -192,6 +192,22 @@ impl Permissions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Granted(pub Permissions);
+
+/// A set in which nothing is named twice, as its schema says.
+fn distinct<'de, D, T>(deserializer: D) -> Result<BTreeSet<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Ord + fmt::Display,
+{
+    let mut set = BTreeSet::new();
+    for entry in Vec::<T>::deserialize(deserializer)? {
+        if set.contains(&entry) {
+            return Err(D::Error::custom(format_args!("`{entry}` is named twice")));
+        }
+        set.insert(entry);
+    }
+    Ok(set)
+}
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
 fn is_false(flag: &bool) -> bool {

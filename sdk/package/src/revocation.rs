@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, KeyId, PackageError, PublicKey, Signature};
+use crate::{Digest, KeyId, PackageError, PublicKey, Signature, object::from_json};
 
 /// Keys and packages that are refused, each with the reason. Lists only ever add up: an older list
 /// cannot take a revocation back.
@@ -29,7 +29,7 @@ impl RevocationList {
     /// # Errors
     /// `RevocationsInvalid`.
     pub fn parse(json: &[u8]) -> Result<Self, PackageError> {
-        serde_json::from_slice(json).map_err(|source| PackageError::RevocationsInvalid { source })
+        from_json(json).map_err(|source| PackageError::RevocationsInvalid { source })
     }
 
     /// Reads a list from `json` that one of `keys` signed with minisign.

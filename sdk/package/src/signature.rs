@@ -15,9 +15,9 @@ const COMMENT_BYTES: usize = 8192;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     key: KeyId,
-    signature: [u8; 64],
+    over_file: [u8; 64],
     comment: String,
-    global: [u8; 64],
+    over_comment: [u8; 64],
 }
 
 /// The BLAKE2b-512 of a file, which is what minisign signs.
@@ -52,12 +52,12 @@ impl Signature {
     ) -> Result<&str, PackageError> {
         // The global signature covers the signature and the comment but not the file. If it holds
         // and the file's does not, then it is the file that was changed.
-        let mut covered = self.signature.to_vec();
+        let mut covered = self.over_file.to_vec();
         covered.extend_from_slice(self.comment.as_bytes());
-        if key.id() != self.key || !key.has_signed(&covered, &self.global) {
+        if key.id() != self.key || !key.has_signed(&covered, &self.over_comment) {
             return Err(PackageError::BadSignature { key: self.key });
         }
-        if !key.has_signed(&prehash.0, &self.signature) {
+        if !key.has_signed(&prehash.0, &self.over_file) {
             return Err(PackageError::Tampered { key: self.key, digest });
         }
         Ok(&self.comment)
@@ -87,12 +87,12 @@ impl FromStr for Signature {
                 "has a trusted comment with control characters or over {COMMENT_BYTES} bytes"
             )));
         }
-        let (key, signature) = parse_signature(signature)?;
+        let (key, over_file) = parse_signature(signature)?;
         Ok(Self {
             key,
-            signature,
+            over_file,
             comment: comment.to_owned(),
-            global: decode(global).ok_or_else(|| malformed("must have 64 bytes in base64 on line 4"))?,
+            over_comment: decode(global).ok_or_else(|| malformed("must have 64 bytes in base64 on line 4"))?,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Expiry, KeyId, NamePattern, PublicKey, RevocationList};
+use crate::{Expiry, KeyId, NamePattern, PublicKey, RevocationList, object::object};
 
 /// Someone whose signature is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +72,7 @@ pub struct TrustPolicy {
     /// Whose signatures a package needs.
     pub require: Requirement,
     /// What is refused all the same.
+    #[serde(deserialize_with = "object")]
     pub revoked: RevocationList,
 }
 
@@ -85,6 +86,7 @@ pub struct Narrowing {
     /// Whose signatures a package needs beside what the operator asks for.
     pub require: Requirement,
     /// What the tenant refuses beside what the operator revoked.
+    #[serde(deserialize_with = "object")]
     pub revoked: RevocationList,
 }
 

@@ -3,8 +3,7 @@
 use semver::Version;
 
 use crate::{
-    Digest, KeyId, Limits, Package, PackageError, Publisher, Requirement, Signature, TrustPolicy, TrustedComment,
-    ValueError, limits::within, signature::Prehash,
+    Digest, KeyId, Limits, Package, PackageError, Signature, TrustPolicy, ValueError, limits::within, trial::Trial,
 };
 
 /// The version of the host that asks.
@@ -109,7 +108,7 @@ pub fn verify(
     let signatures = parse_signatures(signatures, limits)?;
     let digest = Digest::of(bytes);
     policy.revoked.check_digest(digest)?;
-    let trial = Trial { policy, digest, prehash: Prehash::of(bytes), now };
+    let trial = Trial::new(policy, bytes, digest, now);
     let verdicts = trial.hear(&signatures)?;
     let (witnesses, development) = trial.judge(verdicts)?;
     // The component is looked into only after someone trusted stands for it.
@@ -139,136 +138,5 @@ fn check_host(package: &Package, host: &HostVersion) -> Result<(), PackageError>
     match &package.manifest().min_host {
         Some(needs) if *needs > host.0 => Err(PackageError::HostTooOld { needs: needs.clone(), host: host.0.clone() }),
         _ => Ok(()),
-    }
-}
-
-/// A signer and what it signed.
-struct Witness {
-    signer: Signer,
-    comment: TrustedComment,
-}
-
-impl Witness {
-    /// Whether the signed comment speaks of `package`.
-    fn check(&self, package: &Package) -> Result<(), PackageError> {
-        let differs = |field, signed: String, actual: String| PackageError::CommentMismatch {
-            key: self.signer.key,
-            field,
-            signed,
-            actual,
-        };
-        let TrustedComment { name, version, digest, .. } = &self.comment;
-        if name != package.name() {
-            return Err(differs("name", name.to_string(), package.name().to_string()));
-        }
-        if version != package.version() {
-            let actual = package.version().to_string();
-            return Err(differs("version", version.to_string(), actual));
-        }
-        if *digest != package.digest() {
-            let actual = package.digest().to_string();
-            return Err(differs("sha256", digest.to_string(), actual));
-        }
-        Ok(())
-    }
-}
-
-/// One package before one policy.
-struct Trial<'a> {
-    policy: &'a TrustPolicy,
-    digest: Digest,
-    prehash: Prehash,
-    now: u64,
-}
-
-/// What became of the signatures: those that count, and why the others do not.
-#[derive(Default)]
-struct Verdicts {
-    witnesses: Vec<Witness>,
-    refusals: Vec<(KeyId, PackageError)>,
-    strangers: Vec<String>,
-}
-
-impl Trial<'_> {
-    fn hear(&self, signatures: &[Signature]) -> Result<Verdicts, PackageError> {
-        let mut verdicts = Verdicts::default();
-        for signature in signatures {
-            let key = signature.key_id();
-            let mut known = false;
-            for publisher in &self.policy.publishers {
-                if publisher.key.id() != key {
-                    continue;
-                }
-                known = true;
-                let comment = self.examine(signature, publisher)?;
-                if let Err(refusal) = self.admit(publisher, &comment) {
-                    verdicts.refusals.push((key, refusal));
-                } else if verdicts.witnesses.iter().all(|witness| witness.signer.key != key) {
-                    verdicts.witnesses.push(Witness {
-                        signer: Signer { publisher: publisher.name.clone(), key, development: publisher.development },
-                        comment,
-                    });
-                }
-            }
-            if !known {
-                match self.policy.revoked.check_key(key) {
-                    Err(refusal) => verdicts.refusals.push((key, refusal)),
-                    Ok(()) => verdicts.strangers.push(key.to_string()),
-                }
-            }
-        }
-        Ok(verdicts)
-    }
-
-    /// Whether `publisher` made `signature` over these bytes, and its comment.
-    fn examine(&self, signature: &Signature, publisher: &Publisher) -> Result<TrustedComment, PackageError> {
-        signature
-            .verify_prehashed(&self.prehash, self.digest, &publisher.key)?
-            .parse()
-            .map_err(|source| PackageError::CommentInvalid { key: signature.key_id(), source })
-    }
-
-    /// Whether a genuine signature of `publisher` counts.
-    fn admit(&self, publisher: &Publisher, comment: &TrustedComment) -> Result<(), PackageError> {
-        let key = publisher.key.id();
-        self.policy.revoked.check_key(key)?;
-        for (what, expires) in [("key", publisher.expires), ("signature", comment.expires)] {
-            if let Some(expiry) = expires.filter(|expiry| expiry.has_come(self.now)) {
-                return Err(PackageError::Expired { what, key, expiry });
-            }
-        }
-        if !publisher.may_sign(comment.name.as_str()) {
-            return Err(PackageError::PublisherNotAllowed {
-                publisher: publisher.name.clone(),
-                plugin: comment.name.to_string(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether the witnesses are enough, and whether only thanks to development keys.
-    fn judge(&self, verdicts: Verdicts) -> Result<(Vec<Witness>, bool), PackageError> {
-        let Verdicts { witnesses, mut refusals, strangers } = verdicts;
-        if witnesses.is_empty() {
-            let refusal = refusals.into_iter().next().map(|(_, refusal)| refusal);
-            return Err(refusal.unwrap_or_else(|| PackageError::UnknownPublisher { keys: strangers.join(", ") }));
-        }
-        let development = witnesses.iter().all(|witness| witness.signer.development);
-        let Requirement::AllOf(required) = &self.policy.require else {
-            return Ok((witnesses, development));
-        };
-        // Key ids are the makers' choice, so that a development key could bear a required one's.
-        let has_signed = |key: &KeyId| {
-            let mut signers = witnesses.iter().map(|witness| &witness.signer);
-            signers.any(|signer| signer.key == *key && !signer.development)
-        };
-        if let Some(key) = required.iter().find(|key| !has_signed(key)) {
-            let refused = refusals.iter().position(|(refused, _)| refused == key);
-            return Err(match refused {
-                Some(at) => refusals.swap_remove(at).1,
-                None => PackageError::SignerMissing { key: *key },
-            });
-        }
-        Ok((witnesses, development))
     }
 }
