@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick, is_nfkd_quick};
 
 use crate::class::{Class, classify};
 use crate::twin;
@@ -197,7 +197,11 @@ fn attaches(c: char) -> bool {
     if c.is_ascii() || is_ideograph(c) || matches!(c, '\u{ac00}'..='\u{d7a3}') {
         return false;
     }
-    let first = std::iter::once(c).nfkd().next().unwrap_or(c);
+    let first = if is_nfkd_quick(std::iter::once(c)) == IsNormalized::Yes {
+        c
+    } else {
+        std::iter::once(c).nfkd().next().unwrap_or(c)
+    };
     // A spacing accent decomposes to a space and a mark; it stands alone, as the space does.
     canonical_combining_class(first) != 0
         || is_combining_mark(first)
@@ -233,6 +237,11 @@ fn joins(c: char) -> bool {
 
 /// Folds a character until it changes no more.
 fn fold_alone(c: char, simplified: &[(char, char)]) -> String {
+    let caseless = c.to_uppercase().eq([c]) && c.to_lowercase().eq([c]);
+    if caseless && twin::always(c).is_none() && is_nfkc_quick(std::iter::once(c)) == IsNormalized::Yes {
+        // Most characters are done here, which makes the table quick to build.
+        return to_simplified(c, simplified).into();
+    }
     let mut text = String::from(c);
     // Three rounds are the most that any character needs: one to fold, one for what that made
     // foldable (capital sharp s), one to see that it is done.

@@ -45,6 +45,8 @@ fn is_invisible(grapheme: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::single_range_in_vec_init)]
+
     use super::*;
 
     #[test]

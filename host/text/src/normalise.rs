@@ -85,31 +85,42 @@ struct Folding<'a> {
     run: usize,
     /// The last character that was kept: where it begins in the source, and in the output if it was copied.
     last: (usize, usize),
-    seen: Seen,
-}
-
-#[derive(Default)]
-struct Seen {
+    /// Where the character before this one begins in the source.
+    before: usize,
+    /// Stretches of the source that may hold graphemes of several characters, up to the last
+    /// character that makes them so.
+    joined: Vec<Range<usize>>,
     latin: bool,
     twin: bool,
-    graphemes: bool,
 }
 
 impl<'a> Folding<'a> {
     fn new(source: &'a str) -> Self {
         // Folding rarely grows a text; NFKC of single signs may.
         let out = Derived::with_capacity(source.len());
-        Self { source, table: table(), out, run: 0, last: (0, 0), seen: Seen::default() }
+        Self {
+            source,
+            table: table(),
+            out,
+            run: 0,
+            last: (0, 0),
+            before: 0,
+            joined: Vec::new(),
+            latin: false,
+            twin: false,
+        }
     }
 
     fn run(mut self) -> (String, OffsetMap, Vec<Range<u32>>) {
         let mut at = 0;
         while let Some(c) = self.rest(at).chars().next() {
-            at = self.step(c, at);
+            let next = self.step(c, at);
+            self.before = at;
+            at = next;
         }
         self.flush(at);
-        let clusters = if self.seen.graphemes { long_graphemes(self.source) } else { Vec::new() };
-        let mixed = self.seen.latin && self.seen.twin;
+        let clusters = self.joined.iter().flat_map(|part| long_graphemes(self.source, part)).collect();
+        let mixed = self.latin && self.twin;
         let (text, map) = self.out.finish();
         let (text, map) = if mixed { unmix(text, map) } else { (text, map) };
         (text, map, clusters)
@@ -124,7 +135,9 @@ impl<'a> Folding<'a> {
             self.last.0 = at;
             return end;
         }
-        self.seen.graphemes |= entry.joins_graphemes();
+        if entry.joins_graphemes() {
+            self.join(end);
+        }
         let fold = entry.fold(self.table);
         if fold == Fold::Attach {
             return self.cluster(at);
@@ -147,8 +160,17 @@ impl<'a> Folding<'a> {
     }
 
     fn note(&mut self, class: Class) {
-        self.seen.latin |= class == Class::Latin;
-        self.seen.twin |= class == Class::Twin;
+        self.latin |= class == Class::Latin;
+        self.twin |= class == Class::Twin;
+    }
+
+    /// Notes that the characters from the one before this one up to `end` may be one grapheme.
+    fn join(&mut self, end: usize) {
+        match self.joined.last_mut() {
+            // The character after a stretch may belong to it, so it is shared by two.
+            Some(part) if self.before <= part.end => part.end = end,
+            _ => self.joined.push(self.before..end),
+        }
     }
 
     fn note_all(&mut self, text: &str) {
@@ -173,6 +195,7 @@ impl<'a> Folding<'a> {
     fn cluster(&mut self, mark: usize) -> usize {
         let start = self.take_back_last(mark);
         let end = self.end_of_marks(mark);
+        self.join(end);
         let source = self.source.get(start..end).unwrap_or_default();
         let kept = source.chars().filter(|c| self.table.entry(*c).fold(self.table) != Fold::Drop);
         let text = fold_cluster(kept.nfkc().collect(), self.table);
@@ -242,13 +265,16 @@ fn fold_cluster(mut text: String, table: &'static FoldTable) -> String {
     text
 }
 
-/// Graphemes of more than one character.
-fn long_graphemes(text: &str) -> Vec<Range<u32>> {
+/// Graphemes of more than one character in a part of a text and the character after it.
+fn long_graphemes<'a>(text: &'a str, part: &Range<usize>) -> impl Iterator<Item = Range<u32>> + use<'a> {
+    let after = text.get(part.end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let start = part.start;
     let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    text.grapheme_indices(true)
+    text.get(start..part.end + after)
+        .unwrap_or_default()
+        .grapheme_indices(true)
         .filter(|(_, grapheme)| grapheme.chars().nth(1).is_some())
-        .map(|(at, grapheme)| narrow(at)..narrow(at + grapheme.len()))
-        .collect()
+        .map(move |(at, grapheme)| narrow(start + at)..narrow(start + at + grapheme.len()))
 }
 
 /// Folds look-alikes in words that mix Latin with Cyrillic, Greek or Armenian letters. Words of one

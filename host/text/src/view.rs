@@ -5,7 +5,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::class::Class;
-use crate::fold::class_of;
+use crate::fold::{class_of, table};
 use crate::offsets::{Derived, OffsetMap};
 use crate::twin;
 
@@ -21,8 +21,9 @@ type Views = (Option<Box<View>>, Option<Box<View>>);
 /// The squeezed and the strict view, where there is cause for them.
 pub(crate) fn views(text: &str) -> Views {
     let mut suspicion = Suspicion::default();
+    let table = table();
     for c in text.chars() {
-        suspicion.see(c);
+        suspicion.see(c, table.entry(c).class());
     }
     suspicion.end_token();
     let strict = suspicion.leet || suspicion.accent || suspicion.twins_only();
@@ -49,6 +50,7 @@ pub(crate) fn skeleton(word: &str) -> Option<String> {
 }
 
 /// What was seen of a text that calls for a view.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent observation")]
 #[derive(Debug, Default)]
 struct Suspicion {
     squeeze: bool,
@@ -76,8 +78,7 @@ struct Gap {
 }
 
 impl Suspicion {
-    fn see(&mut self, c: char) {
-        let class = class_of(c);
+    fn see(&mut self, c: char, class: Class) {
         if class.is_separator() {
             self.see_separator(c, class);
         } else if class != Class::Mark {

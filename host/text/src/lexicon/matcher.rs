@@ -1,7 +1,7 @@
 //! The automata over one or several lists, and the choice among overlapping hits.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(super) struct Word {
     /// Where the squeezed form lost separators of the word's own, as bytes of that form.
     pub(super) joints: Vec<usize>,
     list: u16,
-    word: Arc<str>,
+    spelling: Arc<str>,
     category: Arc<str>,
 }
 
@@ -130,7 +130,7 @@ impl Matcher {
             }
             *done = hit.end;
             hits.push(Hit {
-                word: word.word.clone(),
+                word: word.spelling.clone(),
                 category: word.category.clone(),
                 list: name.clone(),
                 start: hit.start,
@@ -150,7 +150,7 @@ impl fmt::Debug for Matcher {
 struct Builder {
     words: Vec<Word>,
     categories: HashMap<String, Arc<str>>,
-    known: HashMap<(u16, String), ()>,
+    known: HashSet<(u16, String)>,
     plain: Patterns,
     strict: Patterns,
 }
@@ -161,7 +161,7 @@ impl Builder {
         if form.is_empty() {
             return Err(LineError::NothingVisible { word: entry.word.clone() });
         }
-        if self.known.insert((list, form.clone()), ()).is_some() {
+        if !self.known.insert((list, form.clone())) {
             return Ok(());
         }
         let squeezed = squeeze(&form);
@@ -172,7 +172,7 @@ impl Builder {
             bytes: form.len(),
             joints: joints(&squeezed),
             list,
-            word: entry.word.trim().into(),
+            spelling: entry.word.trim().into(),
             category: category.clone(),
         });
         if squeezed.text != form && !squeezed.text.is_empty() {

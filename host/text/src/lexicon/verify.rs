@@ -61,7 +61,7 @@ pub(super) fn in_squeezed(text: &Normalised, view: &View, word: &Word, found: Ra
 struct Gaps {
     chars: usize,
     /// Gaps where the word itself has none.
-    gaps: usize,
+    open: usize,
     /// Whether the word is a phrase, in the form without its own separators.
     phrase: bool,
     longest: usize,
@@ -101,7 +101,7 @@ impl Gaps {
             self.phrase = true;
             return Some(());
         }
-        self.gaps += usize::from(count > 0);
+        self.open += usize::from(count > 0);
         self.longest = self.longest.max(count);
         for c in between.chars() {
             let class = class_of(c);
@@ -112,12 +112,12 @@ impl Gaps {
     }
 
     fn may_hide_a_word(&self) -> bool {
-        if self.gaps == 0 {
+        if self.open == 0 {
             // A word written as the list has it was found in the normalised text already; a phrase
             // with other separators than its own was not.
             return self.phrase;
         }
-        let spelled = self.gaps + 1 >= self.chars && self.chars >= MIN_SPELLED_CHARS;
+        let spelled = self.open + 1 >= self.chars && self.chars >= MIN_SPELLED_CHARS;
         spelled || !self.hard && !self.spaced && self.longest <= MAX_GAP
     }
 }
