@@ -1,0 +1,3 @@
+//! WebSocket.
+
+pub(crate) mod frame;

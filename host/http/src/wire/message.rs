@@ -1,0 +1,207 @@
+//! Messages and what happens to them, as clients see them: without receipts, and with a taken place where
+//! something was not meant for them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use warbler_domain::{Audience, Caution, ConversationId, Event, EventKind, MessageId, Sequence, Timestamp, UserId};
+
+use crate::wire::body::BodyView;
+
+/// A message as a member of its conversation sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageView<'a> {
+    /// Its identifier.
+    #[schema(value_type = String, format = "uuid")]
+    id: MessageId,
+    /// Its conversation.
+    #[schema(value_type = String, format = "uuid")]
+    conversation: ConversationId,
+    /// Its place in the conversation, from 1.
+    #[schema(value_type = u64)]
+    sequence: Sequence,
+    /// Who wrote it.
+    #[schema(value_type = String, format = "uuid")]
+    sender: UserId,
+    /// When the host took it.
+    #[schema(value_type = String, format = "date-time")]
+    sent_at: Timestamp,
+    /// When it was last edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "date-time")]
+    edited_at: Option<Timestamp>,
+    /// Its content; null once it was recalled.
+    body: Option<BodyView<'a>>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    reply_to: Option<MessageId>,
+    /// Who is mentioned.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    mentions: &'a [UserId],
+    /// What its readers should be warned of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caution: Option<CautionView<'a>>,
+}
+
+/// A warning beside a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CautionView<'a> {
+    /// For programs.
+    code: &'a str,
+    /// For people.
+    text: &'a str,
+}
+
+impl<'a> From<&'a Caution> for CautionView<'a> {
+    fn from(caution: &'a Caution) -> Self {
+        Self { code: &caution.code, text: &caution.text }
+    }
+}
+
+impl<'a> MessageView<'a> {
+    /// The message that `event` posted, if it posted one that `viewer` may see.
+    pub(crate) fn seen(event: &'a Event, viewer: UserId) -> Option<Self> {
+        let EventKind::Posted { message } = &event.kind else { return None };
+        visible(event, viewer).then(|| Self {
+            id: message.id,
+            conversation: event.conversation,
+            sequence: event.sequence,
+            sender: message.sender,
+            sent_at: message.sent_at,
+            edited_at: message.edited_at,
+            body: message.body.as_ref().map(BodyView::from),
+            reply_to: message.reply_to,
+            mentions: &message.mentions,
+            caution: message.caution.as_ref().map(CautionView::from),
+        })
+    }
+}
+
+/// Whether `viewer` may see what happened, beyond that a place is taken.
+pub(crate) fn visible(event: &Event, viewer: UserId) -> bool {
+    match event.audience {
+        Audience::Members => true,
+        Audience::Only(user) => user == viewer,
+    }
+}
+
+/// Something other than a new message that took a place in a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangeView<'a> {
+    /// Where.
+    #[schema(value_type = String, format = "uuid")]
+    conversation: ConversationId,
+    /// The place that it took.
+    #[schema(value_type = u64)]
+    sequence: Sequence,
+    /// When.
+    #[schema(value_type = String, format = "date-time")]
+    at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    what: WhatChanged<'a>,
+}
+
+/// What happened, by `change`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub(crate) enum WhatChanged<'a> {
+    /// The conversation began.
+    Created {
+        /// Who began it.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+        /// What people call it.
+        title: &'a str,
+        /// Who was in it from the start.
+        #[schema(value_type = Vec<String>)]
+        members: &'a [UserId],
+    },
+    /// A message got a new content.
+    Edited {
+        /// Which message.
+        #[schema(value_type = String, format = "uuid")]
+        message: MessageId,
+        /// The place of that message.
+        #[schema(value_type = u64)]
+        posted: Sequence,
+        /// Who edited it.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+        /// Its new content.
+        body: BodyView<'a>,
+        /// What its readers should be warned of now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caution: Option<CautionView<'a>>,
+    },
+    /// A message was taken back.
+    Recalled {
+        /// Which message.
+        #[schema(value_type = String, format = "uuid")]
+        message: MessageId,
+        /// The place of that message.
+        #[schema(value_type = u64)]
+        posted: Sequence,
+        /// Who took it back.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
+    /// Someone came in.
+    Joined {
+        /// Who.
+        #[schema(value_type = String, format = "uuid")]
+        user: UserId,
+        /// Who let them in.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
+    /// Someone left or was taken out.
+    Left {
+        /// Who.
+        #[schema(value_type = String, format = "uuid")]
+        user: UserId,
+        /// Who did it.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
+    /// The conversation has another title.
+    Renamed {
+        /// The new title.
+        title: &'a str,
+        /// Who gave it.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
+    /// The place is taken by something that is not for this reader.
+    Taken,
+}
+
+impl<'a> ChangeView<'a> {
+    /// What `viewer` learns of an event that is no message to them.
+    pub(crate) fn seen(event: &'a Event, viewer: UserId) -> Self {
+        let what = if visible(event, viewer) { WhatChanged::of(event) } else { WhatChanged::Taken };
+        Self { conversation: event.conversation, sequence: event.sequence, at: event.at, what }
+    }
+}
+
+impl<'a> WhatChanged<'a> {
+    fn of(event: &'a Event) -> Self {
+        let actor = event.actor;
+        match &event.kind {
+            EventKind::Created { title, members, .. } => Self::Created { actor, title, members },
+            EventKind::Edited { message, posted, body, caution, .. } => Self::Edited {
+                message: *message,
+                posted: *posted,
+                actor,
+                body: body.into(),
+                caution: caution.as_ref().map(CautionView::from),
+            },
+            EventKind::Recalled { message, posted } => Self::Recalled { message: *message, posted: *posted, actor },
+            EventKind::Joined { user } => Self::Joined { user: *user, actor },
+            EventKind::Left { user } => Self::Left { user: *user, actor },
+            EventKind::Renamed { title } => Self::Renamed { title, actor },
+            EventKind::Posted { .. } => Self::Taken,
+        }
+    }
+}
