@@ -10,8 +10,9 @@ use crate::Normalised;
 pub(crate) const PREFIX: &str = "builtin-";
 
 /// Each list's name and its words: one a line, a tab and a mode after it where it is not `word`.
-const LISTS: [(&str, &str); 8] = [
+const LISTS: [(&str, &str); 9] = [
     ("builtin-profanity", include_str!("../../lexicons/profanity.tsv")),
+    ("builtin-swearing", include_str!("../../lexicons/swearing.tsv")),
     ("builtin-harassment", include_str!("../../lexicons/harassment.tsv")),
     ("builtin-sexual", include_str!("../../lexicons/sexual.tsv")),
     ("builtin-drugs", include_str!("../../lexicons/drugs.tsv")),
@@ -55,4 +56,37 @@ fn entries() -> impl Iterator<Item = (u16, Entry)> {
             (list, Entry { word: word.into(), category: category.into(), mode })
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::normalise;
+
+    #[test]
+    fn every_built_in_word_is_sound_and_listed_once() {
+        let mut seen = HashSet::new();
+        for (list, entry) in entries() {
+            assert_eq!(entry.check(), Ok(()), "{entry:?}");
+            assert!(entry.word.chars().count() >= 2, "{entry:?} would be found by chance");
+            let form = normalise(&entry.word).text().to_owned();
+            assert!(seen.insert((list, form)), "{entry:?} is listed twice");
+        }
+        assert_eq!(seen.len(), MATCHER.as_ref().map_or(0, Matcher::len));
+    }
+
+    #[test]
+    fn a_built_in_list_is_searched_only_if_it_is_asked_for() {
+        let text = normalise("上赌博网站，代开发票");
+        let found = |list: &str| {
+            let mut hits = Vec::new();
+            find(&text, bit(list).unwrap_or_default(), &mut hits);
+            hits.iter().map(|hit| hit.word.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("builtin-gambling"), ["赌博网站"]);
+        assert_eq!(found("builtin-advertising"), ["代开发票"]);
+        assert_eq!(found("builtin-drugs"), [""; 0]);
+    }
 }

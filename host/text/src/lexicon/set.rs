@@ -116,3 +116,58 @@ impl MessageLexicons {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{Entry, Mode};
+
+    fn list(name: &str, words: &[&str]) -> Arc<Lexicon> {
+        let entry = |word: &&str| Entry { word: (*word).into(), category: "own".into(), mode: Mode::Word };
+        Arc::new(Lexicon::compile(name, words.iter().map(entry)).unwrap())
+    }
+
+    fn words(set: &LexiconSet, lists: &[&str], text: &str) -> Vec<String> {
+        let hits = set.find(lists, &normalise(text)).unwrap();
+        hits.iter().map(|hit| format!("{}:{}", hit.list, hit.word)).collect()
+    }
+
+    #[test]
+    fn own_and_built_in_lists_are_searched_together_in_order() {
+        let set = LexiconSet::new().with_list(list("own", &["竞品"]));
+        let found = words(&set, &["builtin-gambling", "own", "own"], "竞品是赌博网站的竞品");
+        assert_eq!(found, ["own:竞品", "builtin-gambling:赌博网站", "own:竞品"]);
+    }
+
+    #[test]
+    fn a_changed_set_leaves_the_old_one_as_it_was() {
+        let old = LexiconSet::new().with_list(list("own", &["a1"]));
+        let new = old.with_list(list("own", &["b2"]));
+        assert_eq!(words(&old, &["own"], "a1 b2"), ["own:a1"]);
+        assert_eq!(words(&new, &["own"], "a1 b2"), ["own:b2"]);
+        assert!(new.without_list("own").get("own").is_none());
+    }
+
+    #[test]
+    fn an_unknown_list_is_named() {
+        let error = LexiconSet::new().find(&["nowhere"], &normalise("")).unwrap_err();
+        assert_eq!(error.to_string(), "there is no word list \"nowhere\"");
+    }
+
+    #[test]
+    fn names_that_look_built_in_are_refused() {
+        for name in ["builtin-mine", "", "Upper", "with space", &"a".repeat(65)] {
+            assert!(matches!(Lexicon::compile(name, []), Err(LexiconError::BadName { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_and_another_text_are_both_searched() {
+        let set = Arc::new(LexiconSet::new().with_list(list("own", &["b2"])));
+        let message = MessageLexicons::new(set, "a b2");
+        assert_eq!(message.find(&["own"], "a b2").unwrap().len(), 1);
+        assert_eq!(message.find(&["own"], "a **").unwrap().len(), 0);
+    }
+}
