@@ -180,6 +180,12 @@ pub enum StoreError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// What was to be changed is not there.
+    #[error("there is no {what}")]
+    Missing {
+        /// What kind of thing.
+        what: &'static str,
+    },
     /// The tenant's key is not there: the tenant was removed, or never made.
     #[error("there is no key for this tenant")]
     NoKey,

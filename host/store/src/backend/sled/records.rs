@@ -1,0 +1,175 @@
+//! Records in one tree of sled 0.34.
+//!
+//! What has to be known of it: `flush` hands the log to the kernel and no further, so the file `db`
+//! is synced after it. `apply_batch` alone recovers as a whole. A page above 128 KiB goes to a file
+//! that sled never syncs, so long values are cut into pieces that keep pages below that. Corruption
+//! panics while it opens.
+
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use bytes::Bytes;
+use sled::{Batch, Db, IVec};
+use warbler_domain::{ByteSize, StoreError};
+
+use super::{make_folder, sync_folder};
+use crate::OpenError;
+use crate::backend::{Changes, Record, Records};
+use crate::layout::KeyRange;
+
+/// Longest value in one piece. A leaf has at most some twenty records, so that it stays below 100 KiB.
+const PIECE: usize = 4 * 1024;
+
+/// The first byte of a value that stands there whole.
+const WHOLE: u8 = 0;
+
+/// The first byte of a value that is cut into pieces; its length follows.
+const CUT: u8 = 1;
+
+/// The first byte of the keys of pieces; the value's key and the number of the piece follow.
+const PIECES: u8 = b'x';
+
+/// Records in one tree of sled.
+pub(crate) struct SledRecords {
+    db: Db,
+    file: File,
+}
+
+impl SledRecords {
+    /// Opens or makes the database in this folder.
+    pub(crate) fn open(folder: &Path, cache: ByteSize) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { doing: "making the database's folder", source };
+        make_folder(folder).map_err(io)?;
+        let config = sled::Config::new().path(folder).cache_capacity(cache.0).flush_every_ms(Some(500));
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let corrupt = |text: String| OpenError::Corrupt { path: folder.to_owned(), text };
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(error)) if error.to_string().contains("acquire lock") => {
+                return Err(OpenError::Locked { path: folder.to_owned() });
+            }
+            Ok(Err(sled::Error::Io(source))) => return Err(OpenError::Io { doing: "opening the database", source }),
+            Ok(Err(error)) => return Err(corrupt(error.to_string())),
+            Err(_) => return Err(corrupt("it panicked, as it does when its file is damaged".to_owned())),
+        };
+        let file = File::open(folder.join("db")).map_err(io)?;
+        db.flush().map_err(|error| corrupt(error.to_string()))?;
+        sync_files(folder).map_err(io)?;
+        Ok(Self { db, file })
+    }
+
+    fn assemble(&self, key: &[u8], value: &IVec) -> Result<Bytes, StoreError> {
+        match value.split_first() {
+            Some((&WHOLE, whole)) => Ok(Bytes::copy_from_slice(whole)),
+            Some((&CUT, length)) => self.join(key, length),
+            _ => Err(StoreError::Corrupt { what: "record" }),
+        }
+    }
+
+    fn join(&self, key: &[u8], length: &[u8]) -> Result<Bytes, StoreError> {
+        let corrupt = || StoreError::Corrupt { what: "record" };
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().map_err(|_| corrupt())?)).unwrap_or(0);
+        let mut joined = Vec::with_capacity(length);
+        for number in 0..pieces(length) {
+            let piece = self.db.get(piece_key(key, number)).map_err(failed("reading"))?;
+            joined.extend_from_slice(&piece.ok_or_else(corrupt)?);
+        }
+        if joined.len() == length { Ok(Bytes::from(joined)) } else { Err(corrupt()) }
+    }
+}
+
+impl Records for SledRecords {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let found = self.db.get(key).map_err(failed("reading"))?;
+        found.map(|value| self.assemble(key, &value)).transpose()
+    }
+
+    fn range(&self, range: &KeyRange, skip: &dyn Fn(&[u8]) -> bool, limit: usize) -> Result<Vec<Record>, StoreError> {
+        if range.from >= range.to {
+            return Ok(Vec::new());
+        }
+        let mut found = self.db.range(range.from.as_slice()..range.to.as_slice());
+        let mut records = Vec::new();
+        while records.len() < limit {
+            let next = if range.newest_first { found.next_back() } else { found.next() };
+            let Some(next) = next else { break };
+            let (key, value) = next.map_err(failed("reading"))?;
+            if !skip(&key) {
+                let value = self.assemble(&key, &value)?;
+                records.push((key.to_vec(), value));
+            }
+        }
+        Ok(records)
+    }
+
+    fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for (key, change) in changes {
+            let before = change.before.as_ref().map_or(0, |value| pieces(value.len()));
+            let mut after = 0;
+            match &change.value {
+                None => batch.remove(key.as_slice()),
+                Some(value) if value.len() <= PIECE => batch.insert(key.as_slice(), tagged(WHOLE, value)),
+                Some(value) => {
+                    let length =
+                        u32::try_from(value.len()).map_err(|_| StoreError::TooLarge { limit: u32::MAX.into() })?;
+                    after = pieces(value.len());
+                    batch.insert(key.as_slice(), tagged(CUT, &length.to_be_bytes()));
+                    for (number, piece) in (0..).zip(value.chunks(PIECE)) {
+                        batch.insert(piece_key(key, number), piece);
+                    }
+                }
+            }
+            for number in after..before {
+                batch.remove(piece_key(key, number));
+            }
+        }
+        self.db.apply_batch(batch).map_err(failed("writing"))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(failed("writing"))?;
+        self.file.sync_data().map_err(|source| StoreError::Io { doing: "syncing", source: Box::new(source) })
+    }
+}
+
+/// Syncs what sled made while it opened: `conf`, `db` and snapshots, none of which it syncs itself.
+fn sync_files(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// How many pieces a value of this length has; none if it stands whole.
+fn pieces(length: usize) -> u32 {
+    if length <= PIECE { 0 } else { u32::try_from(length.div_ceil(PIECE)).unwrap_or(u32::MAX) }
+}
+
+/// Keys of pieces of two values differ: if the values' keys are equally long they differ themselves.
+fn piece_key(key: &[u8], number: u32) -> Vec<u8> {
+    let mut piece = Vec::with_capacity(key.len() + 5);
+    piece.push(PIECES);
+    piece.extend_from_slice(key);
+    piece.extend_from_slice(&number.to_be_bytes());
+    piece
+}
+
+fn tagged(tag: u8, value: &[u8]) -> Vec<u8> {
+    let mut tagged = Vec::with_capacity(1 + value.len());
+    tagged.push(tag);
+    tagged.extend_from_slice(value);
+    tagged
+}
+
+fn failed(doing: &'static str) -> impl Fn(sled::Error) -> StoreError {
+    move |error| match error {
+        sled::Error::Corruption { .. } => StoreError::Corrupt { what: "page of the database" },
+        error => StoreError::Io { doing, source: Box::new(error) },
+    }
+}

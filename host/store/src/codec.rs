@@ -1,0 +1,171 @@
+//! Stored bytes: how events, idempotency entries and records of state look before they are sealed.
+//! An event is a version and JSON without what its raw key says already. What was written by one
+//! version is read by every later one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use warbler_domain::{
+    Audience, ConversationId, Event, EventKind, Idempotency, Sequence, StoreError, Timestamp, UserId, Versioned,
+};
+
+use crate::layout;
+use crate::seal::{Draft, Subkey};
+
+/// The version of stored events; their first byte.
+const EVENT_V1: u8 = 1;
+
+/// Longest event, encoded. A message's body is at most 64 KiB, and receipts and their findings come to it.
+const EVENT_LIMIT: u64 = 1024 * 1024;
+
+/// Longest value of state: a word list of a hundred thousand words.
+const STATE_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// Longest state key: a family and some identifiers.
+const STATE_KEY_LIMIT: u64 = 512;
+
+/// An event as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    at: u64,
+    by: UserId,
+    #[serde(skip_serializing_if = "is_everybody")]
+    to: Audience,
+    what: &'a EventKind,
+}
+
+/// An event as it is read.
+#[derive(Deserialize)]
+struct Read {
+    at: u64,
+    by: UserId,
+    #[serde(default)]
+    to: Audience,
+    what: EventKind,
+}
+
+impl<'a> From<&'a Event> for Written<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self { at: event.at.as_millis(), by: event.actor, to: event.audience, what: &event.kind }
+    }
+}
+
+impl Read {
+    fn at(self, conversation: ConversationId, sequence: Sequence) -> Event {
+        Event {
+            conversation,
+            sequence,
+            at: Timestamp::from_millis(self.at),
+            actor: self.by,
+            audience: self.to,
+            kind: self.what,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_everybody(audience: &Audience) -> bool {
+    *audience == Audience::Members
+}
+
+/// Encodes an event.
+pub(crate) fn draft_event(event: &Event) -> Result<Draft, StoreError> {
+    use std::io::Write as _;
+    let failed = |source| StoreError::Io { doing: "encoding an event", source };
+    // Most messages fit, so that the buffer need not grow.
+    let mut draft = Draft::with_capacity(1024);
+    draft.write_all(&[EVENT_V1]).map_err(|error| failed(error.into()))?;
+    serde_json::to_writer(&mut draft, &Written::from(event)).map_err(|error| failed(error.into()))?;
+    if draft.len() as u64 > EVENT_LIMIT {
+        return Err(StoreError::TooLarge { limit: EVENT_LIMIT });
+    }
+    Ok(draft)
+}
+
+/// Decodes an event.
+pub(crate) fn read_event(conversation: ConversationId, sequence: Sequence, plain: &[u8]) -> Result<Event, StoreError> {
+    let corrupt = StoreError::Corrupt { what: "event" };
+    let Some((&EVENT_V1, json)) = plain.split_first() else { return Err(corrupt) };
+    let read: Read = serde_json::from_slice(json).map_err(|_| corrupt)?;
+    Ok(read.at(conversation, sequence))
+}
+
+/// Opens and decodes the event at a raw key.
+pub(crate) fn open_event(
+    subkey: &Subkey,
+    key: &[u8],
+    conversation: ConversationId,
+    sealed: &[u8],
+) -> Result<Event, StoreError> {
+    let sequence = layout::last_number(key).ok_or(StoreError::Corrupt { what: "event" })?;
+    read_event(conversation, Sequence(sequence), &subkey.open(key, 0, sealed, "event")?)
+}
+
+/// Opens and decodes events of one conversation.
+pub(crate) fn open_events(
+    subkey: &Subkey,
+    conversation: ConversationId,
+    records: &[crate::backend::Record],
+) -> Result<Vec<Arc<Event>>, StoreError> {
+    records.iter().map(|(key, sealed)| open_event(subkey, key, conversation, sealed).map(Arc::new)).collect()
+}
+
+/// Encodes what stands under an idempotency key.
+pub(crate) fn draft_idempotency(idempotency: &Idempotency, sequence: Sequence) -> Draft {
+    let mut plain = [0; 24];
+    let (content, place) = plain.split_at_mut(16);
+    content.copy_from_slice(&idempotency.content);
+    place.copy_from_slice(&sequence.0.to_be_bytes());
+    Draft::of(&plain)
+}
+
+/// Opens what stands under an idempotency key; the place, if the content is the same.
+pub(crate) fn open_idempotency(
+    subkey: &Subkey,
+    key: &[u8],
+    asked: &Idempotency,
+    sealed: &[u8],
+) -> Result<Sequence, StoreError> {
+    let corrupt = || StoreError::Corrupt { what: "idempotency key" };
+    let plain = subkey.open(key, 0, sealed, "idempotency key")?;
+    let (content, place) = plain.split_first_chunk::<16>().ok_or_else(corrupt)?;
+    let place: [u8; 8] = place.try_into().map_err(|_| corrupt())?;
+    if *content != asked.content {
+        return Err(StoreError::KeyReused);
+    }
+    Ok(Sequence(u64::from_be_bytes(place)))
+}
+
+/// Checks the sizes of a write.
+pub(crate) fn check_write(write: &warbler_domain::StateWrite) -> Result<(), StoreError> {
+    if write.key.as_str().len() as u64 > STATE_KEY_LIMIT {
+        return Err(StoreError::TooLarge { limit: STATE_KEY_LIMIT });
+    }
+    match &write.value {
+        Some(value) if value.len() as u64 > STATE_LIMIT => Err(StoreError::TooLarge { limit: STATE_LIMIT }),
+        _ => Ok(()),
+    }
+}
+
+/// Seals a value of state, with its version before it.
+pub(crate) fn seal_state(subkey: &Subkey, key: &[u8], version: u64, draft: Draft) -> Result<Bytes, StoreError> {
+    let sealed = subkey.seal(key, version, draft)?;
+    let mut record = Vec::with_capacity(8 + sealed.len());
+    record.extend_from_slice(&version.to_be_bytes());
+    record.extend_from_slice(&sealed);
+    Ok(Bytes::from(record))
+}
+
+/// The version of a record of state.
+pub(crate) fn state_version(record: &[u8]) -> Result<u64, StoreError> {
+    let version = record.first_chunk::<8>().ok_or(StoreError::Corrupt { what: "state" })?;
+    Ok(u64::from_be_bytes(*version))
+}
+
+/// Opens a record of state.
+pub(crate) fn open_state(subkey: &Subkey, key: &[u8], record: &[u8]) -> Result<Versioned, StoreError> {
+    let version = state_version(record)?;
+    let sealed = record.get(8..).unwrap_or_default();
+    Ok(Versioned { value: Bytes::from(subkey.open(key, version, sealed, "state")?), version })
+}

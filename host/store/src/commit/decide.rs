@@ -1,0 +1,184 @@
+//! Decides each request in its turn: whether it repeats or conflicts, which places and versions it
+//! gets, and what it changes. Nothing joins the group unless all of the request can.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use warbler_domain::{
+    Appended, Committed, Expect, Idempotency, Sequence, StateChange, StateWrite, StoreError, TenantId, Versioned,
+};
+
+use super::group::{Group, Step};
+use super::heads::Heads;
+use super::queue::AppendRequest;
+use crate::backend::Records;
+use crate::codec;
+use crate::layout::{self, Kind};
+use crate::seal::{Draft, Keyring, TenantKey};
+
+/// Records that one request to purge deletes at most, so that others need not wait long.
+const PURGED_AT_ONCE: usize = 1024;
+
+/// What deciding needs.
+pub(super) struct Decider {
+    pub(super) records: Arc<dyn Records>,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) heads: Heads,
+}
+
+/// The state writes of one request, ready to join the group.
+#[derive(Default)]
+struct Staged {
+    steps: Vec<Step>,
+    news: Vec<StateChange>,
+    revision: u64,
+}
+
+impl Decider {
+    /// Decides an append.
+    pub(super) fn append(&mut self, group: &mut Group, append: AppendRequest) -> Result<Appended, StoreError> {
+        let AppendRequest { tenant, mut event, draft, idempotency, amend, writes } = append;
+        let conversation = event.conversation;
+        let key = self.keys.get(tenant)?;
+        if let Some(asked) = &idempotency
+            && let Some(sequence) = self.repeated(group, tenant, &key, &event.conversation, asked)?
+        {
+            let place = layout::event(tenant, conversation, sequence);
+            let sealed = group.get(&*self.records, &place)?.ok_or(StoreError::Corrupt { what: "event" })?;
+            let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
+            return Ok(Appended::Repeated(Arc::new(codec::open_event(&subkey, &place, conversation, &sealed)?)));
+        }
+        let staged = self.stage(group, tenant, &key, writes)?;
+        let sequence = self.heads.next_sequence(&*self.records, tenant, conversation)?;
+        let position = self.heads.next_position(&*self.records, tenant)?;
+        let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
+        let mut steps = Vec::with_capacity(4);
+        if let Some((place, draft)) = amend {
+            let key = layout::event(tenant, conversation, place);
+            let before = group.get(&*self.records, &key)?.ok_or(StoreError::Missing { what: "event to amend" })?;
+            let value = subkey.seal(&key, 0, draft)?;
+            steps.push(Step { key, value: Some(value), before: Some(before) });
+        }
+        let place = layout::event(tenant, conversation, sequence);
+        let value = subkey.seal(&place, 0, draft)?;
+        steps.push(Step { key: place, value: Some(value), before: None });
+        let pointer = Bytes::copy_from_slice(&layout::write_pointer(conversation, sequence));
+        steps.push(Step { key: layout::position(tenant, position), value: Some(pointer), before: None });
+        if let Some(asked) = &idempotency {
+            let place = layout::idempotency(tenant, conversation, &asked.key);
+            let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
+            let value = subkey.seal(&place, 0, codec::draft_idempotency(asked, sequence))?;
+            steps.push(Step { key: place, value: Some(value), before: None });
+        }
+        group.take(steps);
+        self.join(group, tenant, staged);
+        self.heads.take(tenant, conversation, sequence, position);
+        event.sequence = sequence;
+        let committed = Committed { tenant, position, event: Arc::new(event) };
+        group.committed.push(committed.clone());
+        Ok(Appended::New(committed))
+    }
+
+    /// Decides writes to state alone.
+    pub(super) fn commit(
+        &mut self,
+        group: &mut Group,
+        tenant: TenantId,
+        writes: Vec<StateWrite>,
+    ) -> Result<(), StoreError> {
+        let key = self.keys.get(tenant)?;
+        let staged = self.stage(group, tenant, &key, writes)?;
+        self.join(group, tenant, staged);
+        Ok(())
+    }
+
+    /// Deletes some records of a tenant; whether there may be more.
+    pub(super) fn purge(&mut self, group: &mut Group, tenant: TenantId) -> Result<bool, StoreError> {
+        let mut left = PURGED_AT_ONCE;
+        for kind in Kind::RECORDS {
+            let gone = |key: &[u8]| group.changes.get(key).is_some_and(|change| change.value.is_none());
+            let found = self.records.range(&layout::all_of(kind, tenant), &gone, left)?;
+            left -= found.len();
+            group.take(found.into_iter().map(|(key, before)| Step { key, value: None, before: Some(before) }));
+        }
+        self.heads.forget(false);
+        Ok(left == 0)
+    }
+
+    /// The place of what was committed under this idempotency key, if anything was.
+    fn repeated(
+        &self,
+        group: &Group,
+        tenant: TenantId,
+        key: &TenantKey,
+        conversation: &warbler_domain::ConversationId,
+        asked: &Idempotency,
+    ) -> Result<Option<Sequence>, StoreError> {
+        let place = layout::idempotency(tenant, *conversation, &asked.key);
+        let Some(sealed) = group.get(&*self.records, &place)? else { return Ok(None) };
+        let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
+        codec::open_idempotency(&subkey, &place, asked, &sealed).map(Some)
+    }
+
+    /// Checks what writes expect and prepares them.
+    fn stage(
+        &mut self,
+        group: &Group,
+        tenant: TenantId,
+        tenant_key: &TenantKey,
+        writes: Vec<StateWrite>,
+    ) -> Result<Staged, StoreError> {
+        if writes.is_empty() {
+            return Ok(Staged::default());
+        }
+        let first = self.heads.next_revision(&*self.records, tenant)?;
+        let mut staged = Staged { revision: first.saturating_sub(1), ..Staged::default() };
+        for write in writes {
+            let place = layout::state(tenant, &write.key);
+            let own = staged.steps.iter().rev().find(|step| step.key == place);
+            let present = match own {
+                Some(step) => step.value.clone(),
+                None => group.get(&*self.records, &place)?,
+            };
+            let version = present.as_deref().map(codec::state_version).transpose()?;
+            let met = match write.expect {
+                Expect::Any => true,
+                Expect::Absent => version.is_none(),
+                Expect::Version(expected) => version == Some(expected),
+            };
+            if !met {
+                return Err(StoreError::Conflict { key: write.key });
+            }
+            if write.value.is_none() && present.is_none() {
+                continue;
+            }
+            staged.revision += 1;
+            let version = staged.revision;
+            let value = match &write.value {
+                Some(value) => {
+                    let subkey = tenant_key.subkey(Kind::State, write.key.family().as_bytes())?;
+                    Some(codec::seal_state(&subkey, &place, version, Draft::of(value))?)
+                }
+                None => None,
+            };
+            staged.steps.push(Step { key: place, value, before: present });
+            let value = write.value.map(|value| Versioned { value, version });
+            staged.news.push(StateChange { tenant, key: write.key, value });
+        }
+        Ok(staged)
+    }
+
+    /// Lets staged writes join the group.
+    fn join(&mut self, group: &mut Group, tenant: TenantId, staged: Staged) {
+        if staged.steps.is_empty() {
+            return;
+        }
+        group.writes += staged.steps.len();
+        group.news.extend(staged.news);
+        group.take(staged.steps);
+        let value = Bytes::copy_from_slice(&staged.revision.to_be_bytes());
+        // Nobody but the committer reads it, so what stood there before needs no hiding.
+        group.take([Step { key: layout::revision(tenant), value: Some(value), before: None }]);
+        self.heads.take_revision(tenant, staged.revision);
+    }
+}

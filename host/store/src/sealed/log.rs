@@ -1,0 +1,142 @@
+//! The message log: appends go through the committer, reads come straight from the records.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use warbler_domain::{
+    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Position, Sequence, StoreError,
+    TenantScope,
+};
+
+use crate::codec;
+use crate::commit::{AppendRequest, Hub, Queue, Snapshot, View};
+use crate::layout::{self, KeyRange, Kind};
+use crate::seal::{Keyring, TenantKey};
+
+/// The message log.
+pub(crate) struct SealedLog {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) view: Arc<View>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) keys: Arc<Keyring>,
+}
+
+impl SealedLog {
+    fn read(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let subkey = self.keys.get(scope.tenant())?.subkey(Kind::Event, conversation.as_bytes())?;
+        let records = self.view.read(|snapshot| snapshot.range(range, limit))?;
+        codec::open_events(&subkey, conversation, &records)
+    }
+}
+
+#[async_trait]
+impl MessageLog for SealedLog {
+    async fn append(&self, scope: &TenantScope, append: Append) -> Result<Appended, StoreError> {
+        append.writes.iter().try_for_each(codec::check_write)?;
+        let draft = codec::draft_event(&append.event)?;
+        let amend = match &append.amend {
+            Some(amend) => Some((amend.sequence, codec::draft_event(&amend.event)?)),
+            None => None,
+        };
+        let Append { event, idempotency, writes, .. } = append;
+        self.queue.append(AppendRequest { tenant: scope.tenant(), event, draft, idempotency, amend, writes }).await
+    }
+
+    async fn find(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Arc<Event>>, StoreError> {
+        let tenant = scope.tenant();
+        let key = self.keys.get(tenant)?;
+        let place = layout::idempotency(tenant, conversation, &idempotency.key);
+        self.view.read(|snapshot| {
+            let Some(sealed) = snapshot.get(&place)? else { return Ok(None) };
+            let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
+            let sequence = codec::open_idempotency(&subkey, &place, idempotency, &sealed)?;
+            event_at(snapshot, &key, scope, conversation, sequence).map(Some)
+        })
+    }
+
+    async fn head(&self, scope: &TenantScope, conversation: ConversationId) -> Result<Sequence, StoreError> {
+        self.keys.get(scope.tenant())?;
+        let range = layout::events(scope.tenant(), conversation, Sequence(0), Sequence(u64::MAX), true);
+        let last = self.view.read(|snapshot| snapshot.range(&range, 1))?;
+        Ok(Sequence(last.first().and_then(|(key, _)| layout::last_number(key)).unwrap_or(0)))
+    }
+
+    async fn read_after(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        if after.0 == u64::MAX {
+            return Ok(Vec::new());
+        }
+        let range = layout::events(scope.tenant(), conversation, after.next(), Sequence(u64::MAX), false);
+        self.read(scope, conversation, &range, limit)
+    }
+
+    async fn read_before(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        before: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let Some(last) = before.0.checked_sub(1) else { return Ok(Vec::new()) };
+        let range = layout::events(scope.tenant(), conversation, Sequence(0), Sequence(last), true);
+        self.read(scope, conversation, &range, limit)
+    }
+
+    async fn read_tenant(
+        &self,
+        scope: &TenantScope,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let tenant = scope.tenant();
+        let key = self.keys.get(tenant)?;
+        let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
+        let range = layout::positions(tenant, Position(first), false);
+        let corrupt = || StoreError::Corrupt { what: "position" };
+        self.view.read(|snapshot| {
+            let pointers = snapshot.range(&range, limit)?;
+            let at = |(raw, pointer): &crate::backend::Record| {
+                let position = Position(layout::last_number(raw).ok_or_else(corrupt)?);
+                let (conversation, sequence) = layout::read_pointer(pointer).ok_or_else(corrupt)?;
+                let event = event_at(snapshot, &key, scope, conversation, sequence)?;
+                Ok(Committed { tenant, position, event })
+            };
+            pointers.iter().map(at).collect()
+        })
+    }
+
+    fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {
+        self.hub.follow()
+    }
+}
+
+/// The event at a place that is known to be taken.
+fn event_at(
+    snapshot: &Snapshot<'_>,
+    key: &TenantKey,
+    scope: &TenantScope,
+    conversation: ConversationId,
+    sequence: Sequence,
+) -> Result<Arc<Event>, StoreError> {
+    let place = layout::event(scope.tenant(), conversation, sequence);
+    let sealed = snapshot.get(&place)?.ok_or(StoreError::Corrupt { what: "event" })?;
+    let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
+    codec::open_event(&subkey, &place, conversation, &sealed).map(Arc::new)
+}
