@@ -26,8 +26,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host that keeps its data in `folder`; `extra` is TOML that is put at the end of its
-    /// configuration.
+    /// Starts a host that keeps its data in `folder`; `extra` is TOML for its configuration:
+    /// top-level keys, then sections other than `keys` and `operator`.
     ///
     /// # Errors
     /// The program is not there, or it ended before it listened.
@@ -127,33 +127,31 @@ impl Drop for Host {
 /// Writes the configuration of a test host, with its key and token.
 fn configure(folder: &Path, extra: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join("master.key"), "11".repeat(32))?;
-    fs::write(folder.join("operator.token"), OPERATOR_TOKEN)?;
-    let at = |name: &str| folder.join(name).display().to_string();
+    secret(&folder.join("master.key"), &"11".repeat(32))?;
+    secret(&folder.join("operator.token"), OPERATOR_TOKEN)?;
+    // Paths in it count from its folder.
     let config = format!(
-        r#"store = "sled:{data}"
-
-[listen]
-address = "127.0.0.1:0"
+        r#"listen = "127.0.0.1:0"
+store = "sled:data"
+{extra}
 
 [keys]
-master_key_file = "{key}"
+master_file = "master.key"
 
 [operator]
-token_file = "{token}"
-
-[plugins]
-cache = "{cache}"
-{extra}
-"#,
-        data = at("data"),
-        key = at("master.key"),
-        token = at("operator.token"),
-        cache = at("cache"),
+token_file = "operator.token"
+"#
     );
     let file = folder.join("warbler.toml");
     fs::write(&file, config)?;
     Ok(file)
+}
+
+/// Writes a file that only its owner may read, as the host asks for.
+fn secret(file: &Path, content: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(file, content)?;
+    Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o600))?)
 }
 
 /// A program of this workspace, beside this one or in the folder that `WARBLER_BIN` names.

@@ -84,9 +84,13 @@ fn limits() -> String {
     String::from(
         r#"
 [limits]
-messages_per_second = 1000000
 messages_burst = 1000000
-sign_ins_per_minute = 100000
+messages_per_second = 1000000
+frames_burst = 1000000
+frames_per_second = 1000000
+sign_ins_burst = 100000
+sign_ins_per_second = 100000
+connections_per_session = 1000
 "#,
     )
 }
