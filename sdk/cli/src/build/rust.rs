@@ -1,0 +1,86 @@
+//! Compiling a Rust guest.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::component;
+use crate::project::Project;
+use crate::say;
+use crate::toolchain::{TARGET, Toolchain};
+
+/// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
+const FLAG_SEPARATOR: &str = "\u{1f}";
+
+/// Compiles `project` and makes a component of it.
+pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
+    let toolchain = Toolchain::find()?;
+    let heading = format!("compiling {} by {}", project.about.name, toolchain.describe());
+    let module = say::step(&heading, || compile(project, &toolchain))?;
+    let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
+    component::from_module(&bytes).context(
+        "the compiled module is no plugin: does its lib.rs end with \
+         `warbler_sdk::export!(YourPlugin: ContentFilter);`?",
+    )
+}
+
+/// Compiles, and gives the core module's file.
+fn compile(project: &Project, toolchain: &Toolchain) -> Result<PathBuf> {
+    let mut cargo = toolchain.cargo_build();
+    // Apart from the native build, which another compiler may do: they would discard each other's work.
+    let target = project.target.join("warbler").join("guest");
+    cargo.current_dir(&project.folder).arg("--lib").arg("--target-dir").arg(&target);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(project, toolchain).join(FLAG_SEPARATOR));
+    cargo.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = run(&mut cargo)?;
+    module_in(&output).with_context(|| format!("cargo made no WebAssembly module of {}", project.about.name))
+}
+
+fn run(cargo: &mut Command) -> Result<Vec<u8>> {
+    let output = cargo.spawn().context("cargo cannot be started")?.wait_with_output().context("cargo went away")?;
+    if !output.status.success() {
+        bail!("the plugin does not compile (see above)");
+    }
+    Ok(output.stdout)
+}
+
+/// Flags that keep this machine's paths out of the code, so that the same source gives the same bytes
+/// everywhere.
+fn flags(project: &Project, toolchain: &Toolchain) -> Vec<String> {
+    let mut renamed = Vec::new();
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    renamed.extend(home.map(|home| (home, "/cargo".to_owned())));
+    if let Toolchain::FromSource { library, .. } = toolchain {
+        renamed.push((library.clone(), "/rust/library".to_owned()));
+    }
+    renamed.extend(project.private_paths.iter().cloned());
+    // The last fitting prefix wins, and a nested folder has the longer path.
+    renamed.sort_by_key(|(path, _)| path.as_os_str().len());
+    renamed.into_iter().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect()
+}
+
+/// What is used of cargo's messages.
+#[derive(Deserialize)]
+struct Artifact {
+    reason: String,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+/// The last module that cargo says it made: the plugin's own comes after all it depends on.
+fn module_in(messages: &[u8]) -> Option<PathBuf> {
+    let messages =
+        messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
+    let mut files =
+        messages.filter(|message| message.reason == "compiler-artifact").flat_map(|message| message.filenames);
+    let is_module = |file: &PathBuf| {
+        let for_guests = file.components().any(|part| part.as_os_str() == TARGET);
+        for_guests && file.extension().is_some_and(|extension| extension == "wasm")
+    };
+    files.rfind(is_module)
+}

@@ -1,0 +1,90 @@
+//! `keygen`, and reading secret keys. The format is minisign's, so that its keys serve as well.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use minisign::{KeyPair, SecretKey, SecretKeyBox};
+use warbler_package::PublicKey;
+
+/// Where a key's password is read from, if it is set: for builds that nobody watches.
+pub(crate) const PASSWORD_VARIABLE: &str = "WARBLER_PLUGIN_KEY_PASSWORD";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The file for the secret key. Whoever has it can publish plugins in your name.
+    #[arg(long, value_name = "FILE", default_value = "plugin.key")]
+    secret: PathBuf,
+    /// The file for the public key, which hosts trust.
+    #[arg(long, value_name = "FILE", default_value = "plugin.pub")]
+    public: PathBuf,
+    /// Keeps the secret key without a password. For keys that only serve development.
+    #[arg(long)]
+    no_password: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    for file in [&arguments.secret, &arguments.public] {
+        if file.exists() {
+            bail!("{} is there already, and a lost key cannot be made again: choose another name", file.display());
+        }
+    }
+    let pair = if arguments.no_password {
+        KeyPair::generate_unencrypted_keypair()
+    } else {
+        KeyPair::generate_encrypted_keypair(std::env::var(PASSWORD_VARIABLE).ok())
+    }
+    .context("the keys cannot be made")?;
+    let public = pair.pk.to_box().context("the public key cannot be written")?.into_string();
+    let id = public.parse::<PublicKey>().context("the public key cannot be read back")?.id();
+    let comment = format!("Warbler plugin secret key {id}");
+    let secret = pair.sk.to_box(Some(&comment)).context("the secret key cannot be written")?.into_string();
+    write_new(&arguments.secret, &secret, 0o600)?;
+    write_new(&arguments.public, &public, 0o644)?;
+    println!("key {id}");
+    println!("  secret: {} (keep it to yourself)", arguments.secret.display());
+    println!("  public: {} (give it to the operators of hosts)", arguments.public.display());
+    Ok(())
+}
+
+/// Writes a file that must not be there yet, readable as `mode` says from its first moment.
+fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path).with_context(|| format!("cannot make {}", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The secret key in `path`, opened with the password from the environment, or with one asked for.
+///
+/// # Errors
+/// It cannot be read, or the password is wrong.
+pub(crate) fn open_secret(path: &Path) -> Result<SecretKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the secret key {}", path.display()))?;
+    let sealed = SecretKeyBox::from_string(&text).with_context(|| no_key(path))?;
+    // A key without a password refuses one, so this is tried first.
+    if let Ok(key) = sealed.into_unencrypted_secret_key() {
+        return Ok(key);
+    }
+    let sealed = SecretKeyBox::from_string(&text).with_context(|| no_key(path))?;
+    let password = std::env::var(PASSWORD_VARIABLE).ok();
+    sealed.into_secret_key(password).with_context(|| format!("the secret key {} cannot be opened", path.display()))
+}
+
+fn no_key(path: &Path) -> String {
+    format!("{} holds no secret key of minisign", path.display())
+}
+
+/// The public key in `path`.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_public(path: &Path) -> Result<PublicKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the public key {}", path.display()))?;
+    text.parse().with_context(|| format!("{} holds no public key of minisign", path.display()))
+}

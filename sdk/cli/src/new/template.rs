@@ -1,0 +1,30 @@
+//! The templates, as they are embedded in this program.
+
+use super::File;
+use crate::project::Language;
+
+/// A file of a template: its place in the project, and its text with `{{name}}` for the plugin's name.
+type Piece = (&'static str, &'static str);
+
+/// What every content filter has, whatever its language.
+const CONTENT_FILTER: [Piece; 3] = [
+    ("manifest.json", include_str!("../../templates/manifest.json")),
+    ("cases/default.json", include_str!("../../templates/cases/default.json")),
+    ("cases/configured.json", include_str!("../../templates/cases/configured.json")),
+];
+
+const RUST: [Piece; 4] = [
+    ("Cargo.toml", include_str!("../../templates/rust/Cargo.toml.txt")),
+    ("src/lib.rs", include_str!("../../templates/rust/src/lib.rs")),
+    ("README.md", include_str!("../../templates/rust/README.md")),
+    (".gitignore", include_str!("../../templates/rust/gitignore.txt")),
+];
+
+/// The files of a content filter called `name`.
+pub(super) fn content_filter(language: Language, name: &str) -> Vec<File> {
+    let own: &[Piece] = match language {
+        Language::Rust => &RUST,
+    };
+    let pieces = CONTENT_FILTER.iter().chain(own);
+    pieces.map(|(place, text)| ((*place).to_owned(), text.replace("{{name}}", name))).collect()
+}
