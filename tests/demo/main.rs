@@ -1,3 +1,31 @@
-//! The demo: starts the host, fills it with live sample data, and either stays or plays the story.
+//! The demo: starts the host, fills it with sample data, and either stays with live traffic or plays
+//! the whole story through the public API and stops.
 
-fn main() {}
+mod live;
+mod play;
+mod story;
+mod world;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Plays the story in a temporary folder on a free port, and stops.
+    #[arg(long)]
+    check: bool,
+    /// Where the data of the running demo is kept.
+    #[arg(long, required_unless_present = "check")]
+    folder: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.check {
+        return story::run().await;
+    }
+    live::run(&arguments.folder.context("--folder is missing")?).await
+}

@@ -35,8 +35,12 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Libraries that only one crate may name.
-const KEPT_IN: &[(&str, &str)] =
-    &[("wasmtime", "warbler-runtime"), ("sled", "warbler-store"), ("axum", "warbler-http"), ("argon2", "warbler-service")];
+const KEPT_IN: &[(&str, &str)] = &[
+    ("wasmtime", "warbler-runtime"),
+    ("sled", "warbler-store"),
+    ("axum", "warbler-http"),
+    ("argon2", "warbler-service"),
+];
 
 /// Files that may make a tenant's scope, by what they are for.
 const SCOPE_MAKERS: &[&str] = &["host/domain/", "host/service/", "host/store/", "tests/", "sdk/cli/"];
@@ -87,7 +91,9 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
     let normal = |value: &&serde_json::Value| value["kind"].is_null();
     packages
         .iter()
-        .map(|package| (name(package), package["dependencies"].as_array().unwrap().iter().filter(normal).map(name).collect()))
+        .map(|package| {
+            (name(package), package["dependencies"].as_array().unwrap().iter().filter(normal).map(name).collect())
+        })
         .collect()
 }
 
@@ -98,7 +104,8 @@ fn crates_depend_only_downwards() {
     for (crate_name, allowed) in EDGES {
         let declared = dependencies.get(*crate_name).unwrap_or_else(|| panic!("there is no crate {crate_name}"));
         let ours = declared.iter().filter(|name| name.starts_with("warbler"));
-        offenders.extend(ours.filter(|name| !allowed.contains(&name.as_str())).map(|name| format!("{crate_name} → {name}")));
+        offenders
+            .extend(ours.filter(|name| !allowed.contains(&name.as_str())).map(|name| format!("{crate_name} → {name}")));
     }
     none("edges that the architecture does not have", &offenders);
 }
@@ -150,7 +157,8 @@ fn no_file_is_called_mod() {
 #[test]
 fn no_file_grows_past_what_one_can_hold_in_the_head() {
     let sources = rust_files().into_iter().filter(|(file, _)| !is_test(file));
-    let long = sources.map(|(file, text)| (without_tests(&text).lines().count(), file)).filter(|(lines, _)| *lines > LONGEST);
+    let long =
+        sources.map(|(file, text)| (without_tests(&text).lines().count(), file)).filter(|(lines, _)| *lines > LONGEST);
     none("longer than 500 lines", &long.map(|(lines, file)| format!("{file}: {lines}")).collect::<Vec<_>>());
 }
 

@@ -198,7 +198,9 @@ impl Socket {
             let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await;
             match frame.map_err(|_| anyhow!("no frame for {PATIENCE:?}"))? {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text)?),
-                Some(Ok(Message::Close(Some(close)))) => bail!("closed with {}: {}", u16::from(close.code), close.reason),
+                Some(Ok(Message::Close(Some(close)))) => {
+                    bail!("closed with {}: {}", u16::from(close.code), close.reason)
+                }
                 Some(Ok(Message::Close(None))) | None => bail!("closed"),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),

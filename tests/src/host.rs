@@ -42,7 +42,8 @@ impl Host {
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on ") {
-                    let _ = found.send(address.trim().trim_start_matches("http://").trim_start_matches("https://").to_owned());
+                    let _ = found
+                        .send(address.trim().trim_start_matches("http://").trim_start_matches("https://").to_owned());
                 }
             }
         });
@@ -164,7 +165,9 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let folders = beside.ancestors().skip(1).take(2).map(Path::to_path_buf);
     let named = env::var_os("WARBLER_BIN").map(PathBuf::from);
     let mut candidates = named.into_iter().chain(folders).map(|folder| folder.join(name));
-    candidates.find(|path| path.is_file()).with_context(|| format!("{name} was not built; run: cargo build --workspace --bins"))
+    candidates
+        .find(|path| path.is_file())
+        .with_context(|| format!("{name} was not built; run: cargo build --workspace --bins"))
 }
 
 fn last_lines(text: &str, count: usize) -> String {

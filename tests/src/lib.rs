@@ -2,4 +2,6 @@
 //! client of its API, and hostile guests.
 
 pub mod client;
+pub mod guests;
 pub mod host;
+pub mod packages;

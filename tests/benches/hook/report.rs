@@ -23,8 +23,7 @@ const RATIOS: [(&str, &str, &str); 5] = [
 ];
 
 /// Contestants in the order of the table.
-const ORDER: [&str; 8] =
-    ["native", "warm", "fresh", "border", "native-lexicon", "keyword-filter", "extism", "webhook"];
+const ORDER: [&str; 8] = ["native", "warm", "fresh", "border", "native-lexicon", "keyword-filter", "extism", "webhook"];
 
 impl Report {
     pub(crate) fn add(&mut self, name: &'static str, nanos: f64) {
@@ -51,7 +50,11 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
-        println!("\n{} words, messages of about 200 bytes, medians of {} rounds", warbler_bench_words::WORDS, self.rounds.len());
+        println!(
+            "\n{} words, messages of about 200 bytes, medians of {} rounds",
+            warbler_bench_words::WORDS,
+            self.rounds.len()
+        );
         println!("{:16} {:>10}", "contestant", "µs a call");
         for name in ORDER {
             println!("{name:16} {:>10.2}", self.nanos(name) / 1e3);

@@ -59,7 +59,7 @@ impl Warbler {
             let plugin = threads.block_on(runtime.load(request))?;
             plugin.content_filter().context("no content filter")
         };
-        let keyword_config = json!({"lists": [{"list": native::LIST, "action": "flag"}]}).to_string();
+        let keyword_config = json!({"lists": [{"name": native::LIST, "action": "flag"}]}).to_string();
         Ok(Self {
             warm: load(&guests.words, &listed, Instances::Warm)?,
             fresh: load(&guests.words, &listed, Instances::Fresh)?,

@@ -1,14 +1,12 @@
 //! The world of the bench: a host, and two tenants with the same people and conversations.
 
 use std::path::Path;
-use std::{env, fs};
 
 use anyhow::{Context, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use warbler_tests::client::{Client, Socket, text};
 use warbler_tests::host::Host;
+use warbler_tests::packages;
 
 use crate::process;
 
@@ -96,14 +94,9 @@ connections_per_session = 1000
 }
 
 async fn trust(host: &Host) -> Result<()> {
-    let key = fs::read_to_string(packages()?.join("development.pub"))?;
-    let body = json!({"name": "development", "key": key});
+    let body = json!({"name": "development", "key": packages::development_key()?});
     host.operator().post("/v1/operator/publishers", body).await?.with(201)?;
     Ok(())
-}
-
-fn packages() -> Result<std::path::PathBuf> {
-    Ok(env::var_os("WARBLER_PACKAGES").context("WARBLER_PACKAGES names no folder of packages")?.into())
 }
 
 async fn tenant(host: &Host, slug: &str, filters: bool) -> Result<Tenant> {
@@ -142,18 +135,7 @@ async fn begin(client: &Client, body: Value) -> Result<String> {
 }
 
 async fn install(owner: &Client, name: &str) -> Result<()> {
-    let mut found = fs::read_dir(packages()?)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_it = |path: &std::path::PathBuf| {
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        file.starts_with(name) && file.ends_with(".wasm")
-    };
-    let package = found.find(is_it).with_context(|| format!("{name} was not built"))?;
-    let signature = fs::read_to_string(package.with_extension("wasm.minisig"))?;
-    let body = json!({
-        "package": STANDARD.encode(fs::read(&package)?),
-        "signatures": [signature],
-        "grants": {"lexicons": true},
-    });
+    let body = packages::bundled(name)?.request(json!({"grants": {"lexicons": true}}))?;
     owner.post("/v1/admin/plugins", body).await?.with(201)?;
     Ok(())
 }

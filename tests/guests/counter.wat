@@ -1,0 +1,21 @@
+;; Good: holds every message, with a reason's code as many bytes long as calls were made of this instance.
+(module
+  (memory (export "memory") 4)
+  (global $next (mut i32) (i32.const 4096))
+  (data (i32.const 1024) "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")
+  (global $calls (mut i32) (i32.const 0))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $next))
+    (global.set $next
+      (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 7)) (i32.const -8)))
+    (local.get $at))
+  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "warbler:plugin/content-filter@0.1.0#check") (param $message i32) (result i32)
+    ;; ok(decision { verdict: hold(reason { code, text }), findings: [] }), built at address 64
+    (i32.store8 (i32.const 72) (i32.const 4))
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (i32.store (i32.const 80) (i32.const 1024))
+    (i32.store (i32.const 84) (global.get $calls))
+    (i32.const 64))
+  (func (export "cabi_post_warbler:plugin/content-filter@0.1.0#check") (param i32) (global.set $next (i32.const 4096))))

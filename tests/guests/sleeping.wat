@@ -1,0 +1,22 @@
+;; Hostile: asks for the URL that a text is, again and again, however long it takes.
+(module
+  (import "warbler:plugin/http@0.1.0" "fetch"
+    (func $fetch (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+  (memory (export "memory") 4)
+  (global $next (mut i32) (i32.const 4096))
+  (data (i32.const 512) "GET")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $next))
+    (global.set $next
+      (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 7)) (i32.const -8)))
+    (local.get $at))
+  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "warbler:plugin/content-filter@0.1.0#check") (param $message i32) (result i32)
+    (loop $again
+      (call $fetch (i32.const 512) (i32.const 3)
+        (i32.load offset=80 (local.get $message)) (i32.load offset=84 (local.get $message))
+        (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+      (br $again))
+    (unreachable))
+  (func (export "cabi_post_warbler:plugin/content-filter@0.1.0#check") (param i32) (global.set $next (i32.const 4096))))
