@@ -5,6 +5,7 @@
 mod backend;
 mod codec;
 mod commit;
+mod consumer;
 mod error;
 mod feed;
 mod layout;
@@ -14,6 +15,7 @@ mod sealed;
 mod stats;
 mod store;
 
+pub use consumer::{Backoff, Consumer, ConsumerPorts, DeadLetters, Delivery, Parked, Retried};
 pub use error::OpenError;
 pub use options::{Durability, Location, StoreOptions};
 pub use seal::{BadMasterKey, MasterKey};
