@@ -1,0 +1,181 @@
+//! What is kept of an installation: one record per plugin and tenant, with the version in use, the one
+//! before it, and one that waits for approval.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+use warbler_domain::{
+    ByteSize, Grants, HookKind, HookLimits, InstallationId, Instances, StateKey, StoreError, Timestamp, UserId,
+};
+use warbler_package::{Digest, Granted, Hook, KeyId, Manifest, PublicKey};
+
+use crate::filters::FailPolicy;
+
+/// The family of the records' keys.
+pub(super) const FAMILY: &str = "plugin";
+
+/// Where the record of `installation` is kept.
+pub(super) fn record_key(installation: InstallationId) -> StateKey {
+    StateKey::new(FAMILY, &[&installation])
+}
+
+/// Whether an installation is meant to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Wish {
+    Active,
+    Inactive,
+}
+
+/// One installation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    pub(super) id: InstallationId,
+    pub(super) plugin: String,
+    /// Its place among the filters; of equal ones, the older installation comes first.
+    pub(super) order: i32,
+    pub(super) fail_policy: FailPolicy,
+    pub(super) instances: Instances,
+    pub(super) limits: CallLimits,
+    pub(super) wish: Wish,
+    /// Nothing until the first version is approved.
+    pub(super) current: Option<Edition>,
+    pub(super) previous: Option<Edition>,
+    pub(super) waiting: Option<Edition>,
+    pub(super) created_at: Timestamp,
+    pub(super) changed_at: Timestamp,
+}
+
+/// A version of a plugin with the configuration and the grants that it has here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edition {
+    pub(super) manifest: Manifest,
+    /// SHA-256 of the package.
+    pub(super) digest: Digest,
+    /// Under which digest the package is kept; see `packages`.
+    pub(super) blob: Digest,
+    pub(super) size: u64,
+    pub(super) signatures: Vec<String>,
+    pub(super) signers: Vec<SignedBy>,
+    /// When the signatures were checked. They are checked as of then ever after: what was sound when it
+    /// was installed does not stop by itself, only by revocation.
+    pub(super) verified_at: Timestamp,
+    pub(super) installed_by: Option<UserId>,
+    /// A JSON object.
+    pub(super) config: String,
+    pub(super) granted: Granted,
+}
+
+/// Who signed a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedBy {
+    /// The publisher's name when the signature was checked.
+    pub publisher: String,
+    /// The key's id.
+    pub id: KeyId,
+    /// The key.
+    pub key: PublicKey,
+    /// Whether it is a local key of development mode.
+    pub development: bool,
+}
+
+/// Limits of one call, as an admin sets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallLimits {
+    /// Milliseconds from the moment of the call, waiting in line included: 1 to 5,000.
+    pub deadline_ms: u32,
+    /// Memory of one instance, in bytes: 1 MiB to 256 MiB.
+    pub memory_bytes: u64,
+    /// Calls that may run or wait at a time: 1 to 65,536.
+    pub concurrency: u32,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        let limits = HookLimits::content_filter();
+        Self {
+            deadline_ms: u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX),
+            memory_bytes: limits.memory.0,
+            concurrency: u32::try_from(limits.concurrency).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl From<CallLimits> for HookLimits {
+    fn from(limits: CallLimits) -> Self {
+        Self {
+            deadline: Duration::from_millis(u64::from(limits.deadline_ms)),
+            memory: ByteSize(limits.memory_bytes),
+            concurrency: usize::try_from(limits.concurrency).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(bytes).map_err(|_| StoreError::Corrupt { what: "installation" })
+    }
+
+    /// Whether a live version of it belongs into the chain of filters.
+    pub(super) fn is_filter(&self) -> bool {
+        self.current.as_ref().is_some_and(Edition::is_filter)
+    }
+
+    /// Every version that is kept.
+    pub(super) fn editions(&self) -> impl Iterator<Item = &Edition> {
+        [&self.current, &self.previous, &self.waiting].into_iter().flatten()
+    }
+}
+
+impl Edition {
+    pub(super) fn is_filter(&self) -> bool {
+        self.manifest.hooks.contains(&Hook::ContentFilter)
+    }
+
+    pub(super) fn version(&self) -> String {
+        self.manifest.version.to_string()
+    }
+
+    /// SHA-256 of the configuration, in hex, as it stands in receipts.
+    pub(super) fn config_digest(&self) -> String {
+        Digest::from(<[u8; 32]>::from(Sha256::digest(self.config.as_bytes()))).to_string()
+    }
+
+    /// Whether it is trusted only because of a development key.
+    pub(super) fn is_development(&self) -> bool {
+        self.signers.iter().all(|signer| signer.development)
+    }
+
+    /// The hooks as the runtime names them.
+    pub(super) fn hooks(&self) -> Vec<HookKind> {
+        let kind = |hook: &Hook| match hook {
+            Hook::ContentFilter => HookKind::ContentFilter,
+            Hook::Agent => HookKind::Agent,
+            Hook::Push => HookKind::Push,
+            Hook::BackupSink => HookKind::BackupSink,
+        };
+        let mut hooks: Vec<_> = self.manifest.hooks.iter().map(kind).collect();
+        hooks.sort_unstable();
+        hooks
+    }
+}
+
+/// What the runtime links for these grants.
+pub(super) fn grants(granted: &Granted) -> Grants {
+    let granted = &granted.0;
+    Grants {
+        storage_quota: granted.storage.map(|storage| storage.quota_bytes),
+        secrets: granted.secrets.iter().map(ToString::to_string).collect(),
+        http: granted.http.iter().map(ToString::to_string).collect(),
+        lexicons: !granted.lexicons.is_none(),
+        models: !granted.models.is_none(),
+        conversation: granted.conversation,
+        sender_profile: granted.sender_profile,
+        sender_identity: granted.sender_identity,
+        attachments: granted.attachments,
+    }
+}
