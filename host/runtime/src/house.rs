@@ -1,0 +1,74 @@
+//! What all installations of one runtime share: the engine, the compiler, the lanes, and the list of
+//! who is there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use warbler_domain::{Clock, TenantId};
+use wasmtime::Engine;
+
+use crate::compile::Compiler;
+use crate::http::Client;
+use crate::installation::Installation;
+use crate::lane::TenantShare;
+use crate::options::{Reuse, RuntimeKey, Share};
+
+/// What installations share.
+pub(crate) struct House {
+    pub(crate) engine: Engine,
+    pub(crate) compiler: Arc<Compiler>,
+    pub(crate) client: Client,
+    pub(crate) key: RuntimeKey,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reuse: Reuse,
+    pub(crate) share: Share,
+    pub(crate) init_deadline: Duration,
+    pub(crate) snapshots: bool,
+    pub(crate) lanes: Arc<Semaphore>,
+    pub(crate) tenants: Mutex<HashMap<TenantId, Weak<TenantShare>>>,
+    pub(crate) installations: Mutex<Vec<Weak<Installation>>>,
+}
+
+impl House {
+    /// The share of `tenant`, which lives as long as any of its installations.
+    pub(crate) fn tenant(&self, tenant: TenantId) -> Arc<TenantShare> {
+        let mut tenants = self.tenants.lock();
+        if let Some(share) = tenants.get(&tenant).and_then(Weak::upgrade) {
+            return share;
+        }
+        let share = Arc::new(TenantShare::new(&self.share, Arc::clone(&self.lanes)));
+        tenants.insert(tenant, Arc::downgrade(&share));
+        share
+    }
+
+    /// Adds `installation` to those that are swept.
+    pub(crate) fn add(&self, installation: &Arc<Installation>) {
+        self.installations.lock().push(Arc::downgrade(installation));
+    }
+
+    /// Those that are there now.
+    pub(crate) fn installations(&self) -> Vec<Arc<Installation>> {
+        let mut installations = self.installations.lock();
+        installations.retain(|installation| installation.strong_count() > 0);
+        installations.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Gives up instances that were not called for `unused`, and says how many.
+    pub(crate) fn evict(&self, unused: Duration) -> usize {
+        self.tenants.lock().retain(|_, share| share.strong_count() > 0);
+        let Some(before) = Instant::now().checked_sub(unused) else { return 0 };
+        self.installations().iter().map(|installation| installation.evict(before)).sum()
+    }
+
+    /// The regular round: gives up idle instances, and tells what logs left out.
+    pub(crate) fn sweep(&self) {
+        self.evict(self.reuse.idle);
+        for installation in self.installations() {
+            installation.log().flush();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Instances: how one is made from its installation's mould, called, and found worn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use warbler_domain::{HookContext, HookError, HookLimits};
+use wasmtime::component::{Instance as Linked, InstancePre};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, UpdateDeadline};
+
+use crate::bindings::exports::warbler::plugin::content_filter::{self, Decision, Failure, Message};
+use crate::bindings::exports::warbler::plugin::lifecycle;
+use crate::failure;
+use crate::lane::{TenantShare, Turn};
+use crate::memory::MemoryLimiter;
+use crate::options::Reuse;
+use crate::state::{GuestState, Lent};
+
+/// Bytes that a guest may hand to the host in one call: a thousand findings, or the longest body that
+/// a message can have, many times over.
+const HOST_CALL_BYTES: usize = 1 << 20;
+/// Handles of host resources that an instance may hold at a time. Only WASI has any.
+const HANDLES: usize = 1_000;
+
+/// Why no instance could be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MakeError {
+    /// All places are taken.
+    #[error("all {0}")]
+    Full(String),
+    /// It does not start.
+    #[error("{0}")]
+    Start(String),
+    /// Its `init` returned an error.
+    #[error("its init refused the configuration: {0}")]
+    Refused(String),
+    /// Its `init` trapped or overran.
+    #[error("its init failed")]
+    Init(#[source] HookError),
+}
+
+/// What all instances of one installation are made from.
+pub(crate) struct Mould {
+    pub(crate) engine: Engine,
+    pub(crate) lent: Arc<Lent>,
+    pub(crate) tenant: Arc<TenantShare>,
+    pub(crate) limits: HookLimits,
+    pub(crate) config: String,
+    pub(crate) init_deadline: Duration,
+}
+
+/// A component that is linked, and ready to be instantiated in a mould.
+pub(crate) struct Cast {
+    pre: InstancePre<GuestState>,
+    lifecycle: lifecycle::GuestIndices,
+    filter: Option<content_filter::GuestIndices>,
+    /// Whether instances start as their `init` left them.
+    pub(crate) initialised: bool,
+}
+
+impl Cast {
+    /// Finds the exports of `pre`.
+    pub(crate) fn new(pre: InstancePre<GuestState>, filters: bool, initialised: bool) -> wasmtime::Result<Self> {
+        let filter = filters.then(|| content_filter::GuestIndices::new(&pre)).transpose()?;
+        let lifecycle = lifecycle::GuestIndices::new(&pre)?;
+        Ok(Self { pre, lifecycle, filter, initialised })
+    }
+}
+
+impl Mould {
+    /// A store under the limits of the installation.
+    pub(crate) fn store(&self, deadline: Instant) -> Store<GuestState> {
+        let memory = MemoryLimiter::new(self.limits.memory.as_usize());
+        let turn = Turn::new(Arc::clone(&self.tenant));
+        let mut store = Store::new(&self.engine, GuestState::new(Arc::clone(&self.lent), memory, turn, deadline));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(HOST_CALL_BYTES);
+        store.set_max_component_handles(HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            let state = context.data();
+            if Instant::now() >= state.deadline {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            Ok(UpdateDeadline::YieldCustom(1, state.turn.next()))
+        });
+        store
+    }
+
+    /// Makes an instance, and calls its `init` unless it starts initialised. `deadline` is for both.
+    pub(crate) async fn make(&self, cast: &Cast, deadline: Instant) -> Result<Instance, MakeError> {
+        let mut store = self.store(deadline);
+        let linked = match cast.pre.instantiate_async(&mut store).await {
+            Ok(linked) => linked,
+            Err(error) => return Err(self.does_not_start(&error, &mut store)),
+        };
+        let filter = cast.filter.as_ref().map(|filter| filter.load(&mut store, &linked));
+        let filter = filter.transpose().map_err(|error| MakeError::Start(failure::chain(&error)))?;
+        if !cast.initialised {
+            self.init(&cast.lifecycle, &mut store, &linked).await?;
+        }
+        store.data().turn.leave();
+        let base = store.data().memory.used();
+        Ok(Instance { store, filter, base, calls: 0 })
+    }
+
+    /// Calls `init` with the tenant's configuration.
+    pub(crate) async fn init(
+        &self,
+        lifecycle: &lifecycle::GuestIndices,
+        store: &mut Store<GuestState>,
+        linked: &Linked,
+    ) -> Result<(), MakeError> {
+        let guest = lifecycle.load(&mut *store, linked);
+        let guest = guest.map_err(|error| MakeError::Start(failure::chain(&error)))?;
+        match guest.call_init(&mut *store, &self.config).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(text)) => Err(MakeError::Refused(crate::log_gate::tidy(&text))),
+            Err(error) => {
+                let limits = HookLimits { deadline: self.init_deadline, ..self.limits };
+                Err(MakeError::Init(failure::hook_error(&error, &mut store.data_mut().memory, &limits)))
+            }
+        }
+    }
+
+    fn does_not_start(&self, error: &wasmtime::Error, store: &mut Store<GuestState>) -> MakeError {
+        if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+            return MakeError::Full(full.to_string());
+        }
+        match failure::hook_error(error, &mut store.data_mut().memory, &self.limits) {
+            HookError::InvalidAnswer { text } => MakeError::Start(text),
+            error => MakeError::Start(error.to_string()),
+        }
+    }
+}
+
+/// One instance, for one call at a time. Dropping it frees all that it took.
+pub(crate) struct Instance {
+    store: Store<GuestState>,
+    filter: Option<content_filter::Guest>,
+    /// Memory that it had after its `init`.
+    base: usize,
+    calls: u64,
+}
+
+impl Instance {
+    /// Calls `check`. After an error the instance is not to be used again.
+    pub(crate) async fn check(
+        &mut self,
+        message: Message<'_>,
+        context: &HookContext,
+        deadline: Instant,
+        limits: &HookLimits,
+    ) -> Result<Result<Decision, Failure>, HookError> {
+        let Some(filter) = &self.filter else {
+            return Err(HookError::InvalidAnswer { text: "the component exports no content filter".into() });
+        };
+        self.calls += 1;
+        self.store.set_epoch_deadline(1);
+        let state = self.store.data_mut();
+        state.deadline = deadline;
+        state.lexicons = Some(Arc::clone(&context.lexicons));
+        // What an earlier call was refused, and lived without, says nothing of this one.
+        state.memory.take_refused();
+        let answer = filter.call_check(&mut self.store, message).await;
+        let state = self.store.data_mut();
+        state.lexicons = None;
+        state.turn.leave();
+        answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
+    }
+
+    /// Whether it is better made anew than called again.
+    pub(crate) fn is_worn(&self, reuse: &Reuse) -> bool {
+        let grown = self.store.data().memory.used().saturating_sub(self.base);
+        self.calls >= reuse.calls || grown > reuse.growth.as_usize()
+    }
+
+    /// Whether anything but its configuration went into its state so far.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.store.data().asked
+    }
+}

@@ -1,0 +1,64 @@
+//! Lanes: how guests that compute for long share the processor. A guest's first millisecond is free;
+//! after it, each further one needs a place in its tenant's lanes and in those of all tenants, taken in
+//! turn. So a tenant with many runaways delays itself, and the host's own tasks always come by.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::options::Share;
+
+/// What one tenant's installations share.
+pub(crate) struct TenantShare {
+    /// Calls that run.
+    pub(crate) calls: Semaphore,
+    lanes: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+impl TenantShare {
+    /// A tenant's share, beside the lanes of `all` tenants.
+    pub(crate) fn new(share: &Share, all: Arc<Semaphore>) -> Self {
+        Self {
+            calls: Semaphore::new(share.tenant.max(1)),
+            lanes: Arc::new(Semaphore::new(share.tenant_lanes.max(1))),
+            all,
+        }
+    }
+}
+
+type Held = Arc<Mutex<Option<[OwnedSemaphorePermit; 2]>>>;
+
+/// One instance's turn in the lanes.
+pub(crate) struct Turn {
+    share: Arc<TenantShare>,
+    held: Held,
+}
+
+impl Turn {
+    pub(crate) fn new(share: Arc<TenantShare>) -> Self {
+        Self { share, held: Held::default() }
+    }
+
+    /// Gives up the place, if one is held: the guest waits, or is done.
+    pub(crate) fn leave(&self) {
+        drop(self.held.lock().take());
+    }
+
+    /// Gives up the place, lets others run, and waits for the next one.
+    pub(crate) fn next(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.leave();
+        let (tenant, all) = (Arc::clone(&self.share.lanes), Arc::clone(&self.share.all));
+        let held = Arc::clone(&self.held);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            // The tenant's lane first: who holds a common one never waits for anything but the processor.
+            if let (Ok(own), Ok(common)) = (tenant.acquire_owned().await, all.acquire_owned().await) {
+                *held.lock() = Some([own, common]);
+            }
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! What a guest's store holds: what the installation was lent, and what the call under way may use.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use warbler_domain::{Clock, Grants, Lexicons, PluginStorage, SecretSource};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::http::Fetcher;
+use crate::lane::Turn;
+use crate::log_gate::LogGate;
+use crate::memory::MemoryLimiter;
+use crate::wasi;
+
+/// What one installation was lent, shared by all its instances.
+pub(crate) struct Lent {
+    pub(crate) grants: Grants,
+    pub(crate) storage: Arc<dyn PluginStorage>,
+    pub(crate) secrets: Arc<dyn SecretSource>,
+    pub(crate) log: Arc<LogGate>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The data of one instance's store.
+pub(crate) struct GuestState {
+    pub(crate) lent: Arc<Lent>,
+    pub(crate) memory: MemoryLimiter,
+    pub(crate) turn: Turn,
+    /// When the call under way is interrupted.
+    pub(crate) deadline: Instant,
+    /// The word lists of the call under way.
+    pub(crate) lexicons: Option<Arc<dyn Lexicons>>,
+    /// Whether the guest asked for anything that can differ between two runs, so that a snapshot
+    /// would freeze it.
+    pub(crate) asked: bool,
+    wasi: Option<Box<Wasi>>,
+}
+
+struct Wasi {
+    context: WasiCtx,
+    table: ResourceTable,
+}
+
+impl GuestState {
+    pub(crate) fn new(lent: Arc<Lent>, memory: MemoryLimiter, turn: Turn, deadline: Instant) -> Self {
+        Self { lent, memory, turn, deadline, lexicons: None, asked: false, wasi: None }
+    }
+
+    /// Notes that the guest asks for something of the outside, and is about to wait for it.
+    pub(crate) fn waits(&mut self) {
+        self.asked = true;
+        self.turn.leave();
+    }
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.asked = true;
+        // Made when first used: most guests never do.
+        let wasi = self
+            .wasi
+            .get_or_insert_with(|| Box::new(Wasi { context: wasi::context(&self.lent), table: ResourceTable::new() }));
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}

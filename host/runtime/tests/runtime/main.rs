@@ -1,0 +1,15 @@
+//! The runtime from outside: real guests, in the real engine, under the limits of production.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../../../../tests/src/guests.rs"]
+mod guests;
+
+mod cache;
+mod calls;
+mod harness;
+mod hostile;
+mod imports;
+mod life;
+mod server;
+mod web;
