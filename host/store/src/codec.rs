@@ -169,3 +169,129 @@ pub(crate) fn open_state(subkey: &Subkey, key: &[u8], record: &[u8]) -> Result<V
     let sealed = record.get(8..).unwrap_or_default();
     Ok(Versioned { value: Bytes::from(subkey.open(key, version, sealed, "state")?), version })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+    use warbler_domain::{
+        Body, Caution, Finding, InstallationId, Message, MessageId, Outcome, Reason, Receipt, Strength,
+    };
+
+    use super::*;
+    use crate::layout::Kind;
+    use crate::seal::{BlobKey, Keyring};
+    use crate::{MasterKey, backend::memory::MemoryKeys};
+
+    fn subkey() -> Subkey {
+        tenant_key().subkey(Kind::Event, b"context").unwrap()
+    }
+
+    fn tenant_key() -> Arc<crate::seal::TenantKey> {
+        let keys = Keyring::open(Box::new(MemoryKeys::default()), MasterKey::from_bytes([1; 32]), false).unwrap();
+        keys.get(warbler_domain::TenantId::OPERATOR).unwrap()
+    }
+
+    fn user() -> impl Strategy<Value = UserId> {
+        any::<u128>().prop_map(|bits| UserId::from_uuid(Uuid::from_u128(bits)))
+    }
+
+    fn body() -> impl Strategy<Value = Body> {
+        prop_oneof![
+            any::<String>().prop_map(|text| Body::Text { text }),
+            any::<(String, String)>().prop_map(|(kind, json)| Body::Custom { kind, json }),
+        ]
+    }
+
+    fn receipt() -> impl Strategy<Value = Receipt> {
+        any::<(String, Option<String>, u64, bool, u32, bool)>().prop_map(
+            |(text, reason, took_us, rescan, at, failed)| Receipt {
+                installation: InstallationId::from_uuid(Uuid::from_u128(took_us.into())),
+                plugin: text.clone(),
+                version: "1.2.3".to_owned(),
+                digest: text.clone(),
+                config_digest: String::new(),
+                verdict: Strength::Hold,
+                reason: reason.map(|code| Reason { code, text: text.clone() }),
+                findings: vec![Finding { label: text.clone(), rule: text.clone(), start: at, end: at, score: 0.5 }],
+                outcome: if failed { Outcome::Failed { code: text } } else { Outcome::Decided },
+                took_us,
+                rescan,
+            },
+        )
+    }
+
+    fn kind() -> impl Strategy<Value = EventKind> {
+        let message =
+            (body(), any::<u64>(), user(), proptest::collection::vec(receipt(), 0..3), any::<Option<String>>());
+        prop_oneof![
+            message.prop_map(|(body, id, sender, receipts, code)| {
+                let id = MessageId::from_uuid(Uuid::from_u128(id.into()));
+                let caution = code.map(|code| Caution { text: code.clone(), code });
+                let (sent_at, edited_at) = (Timestamp::from_millis(1), Some(Timestamp::from_millis(2)));
+                let mentions = vec![sender];
+                let body = Some(body);
+                let reply_to = Some(id);
+                EventKind::Posted {
+                    message: Message { id, sender, sent_at, edited_at, body, reply_to, mentions, caution, receipts },
+                }
+            }),
+            user().prop_map(|user| EventKind::Left { user }),
+            any::<String>().prop_map(|title| EventKind::Renamed { title }),
+            any::<(u128, u64)>().prop_map(|(id, posted)| EventKind::Recalled {
+                message: MessageId::from_uuid(Uuid::from_u128(id)),
+                posted: Sequence(posted),
+            }),
+        ]
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let audience = prop_oneof![Just(Audience::Members), user().prop_map(Audience::Only)];
+        (any::<(u128, u64, u64)>(), user(), audience, kind()).prop_map(|((id, sequence, at), actor, audience, kind)| {
+            Event {
+                conversation: ConversationId::from_uuid(Uuid::from_u128(id)),
+                sequence: Sequence(sequence),
+                at: Timestamp::from_millis(at),
+                actor,
+                audience,
+                kind,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_opens_as_it_was_sealed(event in event()) {
+            let (key, subkey) = (layout::event(warbler_domain::TenantId::OPERATOR, event.conversation, event.sequence), subkey());
+            let sealed = subkey.seal(&key, 0, draft_event(&event).unwrap()).unwrap();
+            prop_assert_eq!(open_event(&subkey, &key, event.conversation, &sealed).unwrap(), event);
+        }
+
+        #[test]
+        fn plain_bytes_of_any_kind_decode_or_are_refused(first in 0_u8..3, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let plain = [&[first], bytes.as_slice()].concat();
+            let id = ConversationId::from_uuid(Uuid::nil());
+            let refused = matches!(read_event(id, Sequence(1), &plain), Err(StoreError::Corrupt { what: "event" }));
+            prop_assert!(refused);
+        }
+
+        #[test]
+        fn an_event_cut_off_anywhere_is_refused(event in event(), cut in any::<prop::sample::Index>()) {
+            let (key, subkey) = (layout::event(warbler_domain::TenantId::OPERATOR, event.conversation, event.sequence), subkey());
+            let sealed = subkey.seal(&key, 0, draft_event(&event).unwrap()).unwrap();
+            let plain = subkey.open(&key, 0, &sealed, "event").unwrap();
+            prop_assert!(read_event(event.conversation, event.sequence, &plain[..cut.index(plain.len())]).is_err());
+        }
+
+        #[test]
+        fn sealed_bytes_of_any_kind_are_refused_without_panic(format in 0_u8..3, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let bytes = [&[format], bytes.as_slice()].concat();
+            let (key, asked) = (subkey(), Idempotency { key: [1; 16], content: [1; 16] });
+            prop_assert!(key.open(b"k", 0, &bytes, "x").is_err());
+            prop_assert!(open_state(&key, b"k", &bytes).is_err());
+            prop_assert!(open_idempotency(&key, b"k", &asked, &bytes).is_err());
+            prop_assert!(BlobKey::open(&tenant_key(), "name", &bytes).is_err());
+            let _ = (layout::read_pointer(&bytes), layout::state_key(&bytes), layout::last_number(&bytes));
+        }
+    }
+}

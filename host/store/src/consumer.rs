@@ -207,6 +207,7 @@ impl Consumer {
     }
 
     /// Tells when an operator has asked for replays, so that the next batch can be asked for.
+    #[must_use]
     pub fn replays(&self) -> BoxStream<'static, StateChange> {
         self.ports.state.watch(&self.names.replays())
     }

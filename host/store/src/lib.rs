@@ -10,6 +10,8 @@ mod error;
 mod feed;
 mod layout;
 mod options;
+#[cfg(test)]
+mod raw;
 mod seal;
 mod sealed;
 mod stats;

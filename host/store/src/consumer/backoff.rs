@@ -19,11 +19,7 @@ pub struct Backoff {
 impl Default for Backoff {
     /// A second, doubling to ten minutes, for a day.
     fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            most: Duration::from_secs(600),
-            give_up: Duration::from_secs(24 * 60 * 60),
-        }
+        Self { first: Duration::from_secs(1), most: Duration::from_mins(10), give_up: Duration::from_hours(24) }
     }
 }
 

@@ -38,7 +38,7 @@ impl Ids for Thousand {
 }
 
 const BACKOFF: Backoff =
-    Backoff { first: Duration::from_secs(1), most: Duration::from_secs(1), give_up: Duration::from_secs(60) };
+    Backoff { first: Duration::from_secs(1), most: Duration::from_secs(1), give_up: Duration::from_mins(1) };
 
 async fn consumer(host: &Host, clock: &Arc<Hands>, name: &str) -> Consumer {
     let ports = ConsumerPorts {

@@ -78,18 +78,8 @@ impl SledRecords {
         }
         if joined.len() == length { Ok(Bytes::from(joined)) } else { Err(corrupt()) }
     }
-}
 
-impl Records for SledRecords {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let found = self.db.get(key).map_err(failed("reading"))?;
-        found.map(|value| self.assemble(key, &value)).transpose()
-    }
-
-    fn range(&self, range: &KeyRange, skip: &dyn Fn(&[u8]) -> bool, limit: usize) -> Result<Vec<Record>, StoreError> {
-        if range.from >= range.to {
-            return Ok(Vec::new());
-        }
+    fn collect(&self, range: &KeyRange, skip: &dyn Fn(&[u8]) -> bool, limit: usize) -> Result<Vec<Record>, StoreError> {
         let mut found = self.db.range(range.from.as_slice()..range.to.as_slice());
         let mut records = Vec::new();
         while records.len() < limit {
@@ -102,6 +92,22 @@ impl Records for SledRecords {
             }
         }
         Ok(records)
+    }
+}
+
+impl Records for SledRecords {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        guarded(|| {
+            let found = self.db.get(key).map_err(failed("reading"))?;
+            found.map(|value| self.assemble(key, &value)).transpose()
+        })
+    }
+
+    fn range(&self, range: &KeyRange, skip: &dyn Fn(&[u8]) -> bool, limit: usize) -> Result<Vec<Record>, StoreError> {
+        if range.from >= range.to {
+            return Ok(Vec::new());
+        }
+        guarded(|| self.collect(range, skip, limit))
     }
 
     fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
@@ -133,6 +139,11 @@ impl Records for SledRecords {
         self.db.flush().map_err(failed("writing"))?;
         self.file.sync_data().map_err(|source| StoreError::Io { doing: "syncing", source: Box::new(source) })
     }
+}
+
+/// Reads pages that may be damaged, at which sled panics.
+fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(StoreError::Corrupt { what: "page of the database" }))
 }
 
 /// Syncs what sled made while it opened: `conf`, `db` and snapshots, none of which it syncs itself.
