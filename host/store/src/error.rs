@@ -28,6 +28,21 @@ pub enum OpenError {
         /// What the database said.
         text: String,
     },
+    /// The end of the log is gone: the disk lost or damaged what it had promised to keep.
+    #[error(
+        "the database in {path} ends at group {found}, though {kept} were synced: messages that were acknowledged \
+         are lost; restore a backup, or delete the file {mark} to go on without them"
+    )]
+    Lost {
+        /// Which folder.
+        path: PathBuf,
+        /// Groups that were on disk once.
+        kept: u64,
+        /// Groups that are there.
+        found: u64,
+        /// The file that says so.
+        mark: PathBuf,
+    },
     /// It was written by a later version.
     #[error("the store has layout {found}, and this version knows {known} at most")]
     Newer {

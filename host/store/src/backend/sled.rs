@@ -3,6 +3,7 @@
 
 mod blobs;
 mod keys;
+mod mark;
 mod records;
 
 pub(crate) use blobs::FolderBlobs;

@@ -9,15 +9,17 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use sled::{Batch, Db, IVec};
 use warbler_domain::{ByteSize, StoreError};
 
+use super::mark::Mark;
 use super::{make_folder, sync_folder};
 use crate::OpenError;
 use crate::backend::{Changes, Record, Records};
-use crate::layout::KeyRange;
+use crate::layout::{self, KeyRange};
 
 /// Longest value in one piece. A leaf has at most some twenty records, so that it stays below 100 KiB.
 const PIECE: usize = 4 * 1024;
@@ -31,10 +33,16 @@ const CUT: u8 = 1;
 /// The first byte of the keys of pieces; the value's key and the number of the piece follow.
 const PIECES: u8 = b'x';
 
+/// The key of the number of groups; no other key is as short.
+const GROUPS: &[u8] = b"g";
+
 /// Records in one tree of sled.
 pub(crate) struct SledRecords {
     db: Db,
     file: File,
+    mark: Mark,
+    /// Groups applied since the store was made.
+    groups: AtomicU64,
 }
 
 impl SledRecords {
@@ -56,8 +64,14 @@ impl SledRecords {
         };
         let file = File::open(folder.join("db")).map_err(io)?;
         db.flush().map_err(|error| corrupt(error.to_string()))?;
+        let (mark, kept) = Mark::open(&folder.join("mark")).map_err(io)?;
         sync_files(folder).map_err(io)?;
-        Ok(Self { db, file })
+        let groups = db.get(GROUPS).map_err(|error| corrupt(error.to_string()))?;
+        let found = groups.and_then(|bytes| layout::last_number(&bytes)).unwrap_or(0);
+        if found < kept {
+            return Err(OpenError::Lost { path: folder.to_owned(), kept, found, mark: folder.join("mark") });
+        }
+        Ok(Self { db, file, mark, groups: AtomicU64::new(found) })
     }
 
     fn assemble(&self, key: &[u8], value: &IVec) -> Result<Bytes, StoreError> {
@@ -112,6 +126,8 @@ impl Records for SledRecords {
 
     fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
         let mut batch = Batch::default();
+        let group = self.groups.load(Ordering::Relaxed) + 1;
+        batch.insert(GROUPS, &group.to_be_bytes());
         for (key, change) in changes {
             let before = change.before.as_ref().map_or(0, |value| pieces(value.len()));
             let mut after = 0;
@@ -132,12 +148,19 @@ impl Records for SledRecords {
                 batch.remove(piece_key(key, number));
             }
         }
-        self.db.apply_batch(batch).map_err(failed("writing"))
+        self.db.apply_batch(batch).map_err(failed("writing"))?;
+        self.groups.store(group, Ordering::Relaxed);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(failed("writing"))?;
-        self.file.sync_data().map_err(|source| StoreError::Io { doing: "syncing", source: Box::new(source) })
+        self.file.sync_data().map_err(|source| StoreError::Io { doing: "syncing", source: Box::new(source) })?;
+        if let Err(error) = self.mark.write(self.groups.load(Ordering::Relaxed)) {
+            // The group is on disk; only that it was could not be noted.
+            tracing::warn!(%error, "the mark of what is on disk was not written");
+        }
+        Ok(())
     }
 }
 
