@@ -9,8 +9,9 @@ use serde_json::json;
 use tokio::time;
 use warbler_tests::client::{Answer, Client, Socket};
 use warbler_tests::host::Host;
+use warbler_tests::tenant::{PASSWORD, Tenant};
 
-use crate::world::{self, ACME, Enterprise, PASSWORD, QINGMU};
+use crate::world::{self, ACME, QINGMU};
 
 /// Time between two messages.
 const PACE: Duration = Duration::from_secs(3);
@@ -44,7 +45,7 @@ pub(crate) async fn run(folder: &Path) -> Result<()> {
     let known = folder.join("data").exists();
     let host = Host::start(folder, "").context("starting the host")?;
     let (acme, qingmu) = if known {
-        (world::sign_in(&host, "acme", &ACME).await?, world::sign_in(&host, "qingmu", &QINGMU).await?)
+        (Tenant::sign_in(&host, "acme", &ACME).await?, Tenant::sign_in(&host, "qingmu", &QINGMU).await?)
     } else {
         world::fill(&host).await?
     };
@@ -82,9 +83,9 @@ Warbler is running.
 }
 
 /// Two people of an enterprise talk, and the second one's screen is shown.
-async fn talk(enterprise: &Enterprise, lines: &[&str]) -> Result<()> {
+async fn talk(enterprise: &Tenant, lines: &[&str]) -> Result<()> {
     let (first, second) = (enterprise.person(0)?, enterprise.person(1)?);
-    let conversation = world::begin(&first.client, json!({"kind": "direct", "members": [second.id]})).await?;
+    let conversation = enterprise.direct(0, 1).await?;
     let mut screen = second.client.connect(json!({})).await?;
     let mut pace = time::interval(PACE);
     // Keys must differ from run to run, since sending again under a known key does nothing.
@@ -93,7 +94,7 @@ async fn talk(enterprise: &Enterprise, lines: &[&str]) -> Result<()> {
         pace.tick().await;
         let key = format!("demo-{run}-{count}");
         let answer = send(&first.client, &conversation, &key, line).await?;
-        show(enterprise.slug, first.name, second.name, line, &answer, &mut screen).await?;
+        show(&enterprise.slug, &first.name, &second.name, line, &answer, &mut screen).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ mod plugins;
 mod restart;
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use warbler_tests::client::text;
 use warbler_tests::host::Host;
 
@@ -41,12 +41,6 @@ pub(crate) async fn run() -> Result<()> {
 /// The array under `name`, empty if there is none.
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// A direct conversation of two people of Acme.
-async fn direct(acme: &world::Enterprise) -> Result<String> {
-    let members = json!({"kind": "direct", "members": [acme.person(1)?.id]});
-    world::begin(&acme.person(0)?.client, members).await
 }
 
 /// The text of a message as it is shown.

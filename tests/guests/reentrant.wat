@@ -1,17 +1,20 @@
-;; Hostile: calls the host back while the host is calling it, to make room for its own arguments.
+;; Hostile: calls the host back while the host is calling it, where it should only make room for arguments.
 (module
   (import "warbler:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 4)
   (global $next (mut i32) (i32.const 4096))
+  (global $armed (mut i32) (i32.const 0))
   (data (i32.const 512) "hi")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
-    (call $log (i32.const 1) (i32.const 512) (i32.const 2))
+    (if (global.get $armed) (then (call $log (i32.const 1) (i32.const 512) (i32.const 2))))
     (local.set $at (global.get $next))
     (global.set $next
       (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 7)) (i32.const -8)))
     (local.get $at))
-  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32)
+    (global.set $armed (i32.const 1))
+    (i32.const 0))
   (func (export "warbler:plugin/content-filter@0.1.0#check") (param $message i32) (result i32)
     (i32.const 64))
   (func (export "cabi_post_warbler:plugin/content-filter@0.1.0#check") (param i32) (global.set $next (i32.const 4096))))

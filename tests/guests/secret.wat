@@ -15,6 +15,7 @@
   (func (export "warbler:plugin/content-filter@0.1.0#check") (param $message i32) (result i32)
     ;; ok(decision { verdict: hold(reason { code, text }), findings: [] }), built at address 64
     (i32.store8 (i32.const 72) (i32.const 4))
+    (i64.store (i32.const 260) (i64.const 0))
     (call $secret (i32.load offset=80 (local.get $message)) (i32.load offset=84 (local.get $message)) (i32.const 256))
     (i32.store (i32.const 80) (i32.const 512))
     (i32.store (i32.const 84) (i32.add (i32.const 4) (i32.eqz (i32.load8_u (i32.const 256)))))

@@ -5,3 +5,4 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod packages;
+pub mod tenant;

@@ -74,18 +74,18 @@ struct Head<'a> {
 
 /// One round.
 pub(crate) async fn run(world: &World, shape: Shape, window: usize, filters: bool, span: Duration) -> Result<Measured> {
-    let tenant = world.tenant(filters);
+    let side = world.side(filters);
     let tally = Arc::new(Tally::default());
     let mut tasks: JoinSet<Result<Vec<Duration>>> = JoinSet::new();
     let (senders, people) = match shape {
         Shape::Pairs => (PAIRS, PAIRS * 2),
-        Shape::Group => (GROUP_SENDERS, tenant.people.len()),
+        Shape::Group => (GROUP_SENDERS, side.people.len()),
     };
-    for (number, person) in tenant.people.iter().take(people).enumerate() {
+    for (number, person) in side.people.iter().take(people).enumerate() {
         let (sink, stream) = connect(person).await?.split();
         let conversation = match shape {
-            Shape::Pairs => tenant.direct.get(number / 2).context("a pair without a conversation")?.clone(),
-            Shape::Group => tenant.group.clone(),
+            Shape::Pairs => side.direct.get(number / 2).context("a pair without a conversation")?.clone(),
+            Shape::Group => side.group.clone(),
         };
         let sends = match shape {
             Shape::Pairs => number % 2 == 0 && number / 2 < senders,

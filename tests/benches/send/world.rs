@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use warbler_tests::client::{Client, Socket, text};
 use warbler_tests::host::Host;
-use warbler_tests::packages;
+use warbler_tests::tenant::{self, PASSWORD, Tenant};
 
 use crate::process;
 
@@ -19,8 +19,8 @@ pub(crate) const PAIRS: usize = 20;
 /// Sessions that are opened to weigh an idle one.
 const IDLE_SESSIONS: usize = 400;
 
-/// One tenant.
-pub(crate) struct Tenant {
+/// One tenant with its conversations.
+pub(crate) struct Side {
     /// Everyone, signed in.
     pub(crate) people: Vec<Client>,
     /// A direct conversation of people 2n and 2n+1.
@@ -32,20 +32,20 @@ pub(crate) struct Tenant {
 /// The host and its tenants.
 pub(crate) struct World {
     host: Host,
-    with_filters: Tenant,
-    without: Tenant,
+    with_filters: Side,
+    without: Side,
 }
 
 impl World {
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
         let host = Host::start(folder, &limits())?;
-        trust(&host).await?;
-        let with_filters = tenant(&host, "with", true).await?;
-        let without = tenant(&host, "without", false).await?;
+        tenant::trust(&host).await?;
+        let with_filters = side(&host, "with", true).await?;
+        let without = side(&host, "without", false).await?;
         Ok(Self { host, with_filters, without })
     }
 
-    pub(crate) fn tenant(&self, filters: bool) -> &Tenant {
+    pub(crate) fn side(&self, filters: bool) -> &Side {
         if filters { &self.with_filters } else { &self.without }
     }
 
@@ -93,49 +93,30 @@ connections_per_session = 1000
     )
 }
 
-async fn trust(host: &Host) -> Result<()> {
-    let body = json!({"name": "development", "key": packages::development_key()?});
-    host.operator().post("/v1/operator/publishers", body).await?.with(201)?;
-    Ok(())
-}
-
-async fn tenant(host: &Host, slug: &str, filters: bool) -> Result<Tenant> {
-    let password = "correct horse battery staple";
-    let owner = json!({"login": "owner", "name": "Owner", "password": password});
-    let body = json!({"slug": slug, "name": slug, "owner": owner});
-    host.operator().post("/v1/operator/tenants", body).await?.with(201)?;
-    let owner = host.client().sign_in(slug, "owner", password).await?;
+/// A tenant of people called `person0`, `person1`…, with both bundled filters or none.
+async fn side(host: &Host, slug: &str, filters: bool) -> Result<Side> {
+    let tenant = Tenant::make(host, slug, slug, &[]).await?;
     if filters {
         for package in ["keyword-filter", "anti-fraud"] {
-            install(&owner, package).await?;
+            tenant.install_bundled(package, json!({})).await?;
         }
     }
     let mut people = Vec::with_capacity(PEOPLE);
     let mut ids = Vec::with_capacity(PEOPLE);
     for number in 0..PEOPLE {
         let login = format!("person{number}");
-        let body = json!({"login": login, "name": login, "password": password, "role": "member"});
-        let member = owner.post("/v1/admin/members", body).await?.with(201)?;
+        let body = json!({"login": login, "name": login, "password": PASSWORD, "role": "member"});
+        let member = tenant.owner.post("/v1/admin/members", body).await?.with(201)?;
         ids.push(Value::from(text(&member, "id")?));
-        people.push(host.client().sign_in(slug, &login, password).await?);
+        people.push(host.client().sign_in(slug, &login, PASSWORD).await?);
     }
     let mut direct = Vec::with_capacity(PAIRS);
     for (pair, ids) in people.chunks(2).zip(ids.chunks(2)).take(PAIRS) {
         let (Some(first), Some(second)) = (pair.first(), ids.get(1)) else { continue };
-        direct.push(begin(first, json!({"kind": "direct", "members": [second]})).await?);
+        direct.push(tenant::begin(first, json!({"kind": "direct", "members": [second]})).await?);
     }
     let first = people.first().context("nobody there")?;
-    let group = begin(first, json!({"kind": "group", "title": "everyone", "members": ids})).await?;
-    Ok(Tenant { people, direct, group })
-}
-
-async fn begin(client: &Client, body: Value) -> Result<String> {
-    let conversation = client.post("/v1/conversations", body).await?.with(201)?;
-    Ok(text(&conversation, "id")?.to_owned())
-}
-
-async fn install(owner: &Client, name: &str) -> Result<()> {
-    let body = packages::bundled(name)?.request(json!({"grants": {"lexicons": true}}))?;
-    owner.post("/v1/admin/plugins", body).await?.with(201)?;
-    Ok(())
+    let others = ids.get(1..).unwrap_or_default();
+    let group = tenant::begin(first, json!({"kind": "group", "title": "everyone", "members": others})).await?;
+    Ok(Side { people, direct, group })
 }

@@ -5,12 +5,12 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use warbler_tests::client::{Socket, text};
 
-use super::{direct, list, shown};
+use super::{list, shown};
 use crate::play::Play;
-use crate::world::Enterprise;
+use warbler_tests::tenant::Tenant;
 
-pub(super) async fn play(play: &mut Play, acme: &Enterprise, qingmu: &Enterprise) -> Result<()> {
-    let conversation = direct(acme).await?;
+pub(super) async fn play(play: &mut Play, acme: &Tenant, qingmu: &Tenant) -> Result<()> {
+    let conversation = acme.direct(0, 1).await?;
     let mut bob = acme.person(1)?.client.connect(json!({})).await?;
 
     delivered(play, acme, &conversation, &mut bob).await?;
@@ -21,7 +21,7 @@ pub(super) async fn play(play: &mut Play, acme: &Enterprise, qingmu: &Enterprise
     apart(play, acme, qingmu, &conversation).await
 }
 
-async fn delivered(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mut Socket) -> Result<()> {
+async fn delivered(play: &mut Play, acme: &Tenant, conversation: &str, bob: &mut Socket) -> Result<()> {
     play.step("Alice writes to Bob, who is connected");
     let alice = &acme.person(0)?.client;
     let sent = alice.send(conversation, "hello", "Hello Bob, 你好!").await?.with(201)?;
@@ -37,7 +37,7 @@ async fn delivered(play: &mut Play, acme: &Enterprise, conversation: &str, bob: 
     Ok(())
 }
 
-async fn masked(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mut Socket) -> Result<()> {
+async fn masked(play: &mut Play, acme: &Tenant, conversation: &str, bob: &mut Socket) -> Result<()> {
     play.step("A word that Acme masks, written in disguise");
     let alice = &acme.person(0)?.client;
     alice.send(conversation, "mask", "This d\u{200b}a.m.n printer is broken again").await?.with(201)?;
@@ -48,7 +48,7 @@ async fn masked(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mu
     Ok(())
 }
 
-async fn warned(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mut Socket) -> Result<()> {
+async fn warned(play: &mut Play, acme: &Tenant, conversation: &str, bob: &mut Socket) -> Result<()> {
     play.step("A message that looks like fraud");
     let alice = &acme.person(0)?.client;
     let fraud = "Hi, I'm from customer service, please tell me the verification code you just received";
@@ -60,7 +60,7 @@ async fn warned(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mu
     Ok(())
 }
 
-async fn held(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mut Socket) -> Result<()> {
+async fn held(play: &mut Play, acme: &Tenant, conversation: &str, bob: &mut Socket) -> Result<()> {
     play.step("A message that a moderator has to see first");
     let alice = &acme.person(0)?.client;
     let answer = alice.send(conversation, "held", "Have you heard about the layoffs?").await?.with(202)?;
@@ -77,7 +77,7 @@ async fn held(play: &mut Play, acme: &Enterprise, conversation: &str, bob: &mut 
     Ok(())
 }
 
-async fn rejected(play: &mut Play, acme: &Enterprise, conversation: &str) -> Result<()> {
+async fn rejected(play: &mut Play, acme: &Tenant, conversation: &str) -> Result<()> {
     play.step("A message that Acme refuses");
     let answer = acme.person(0)?.client.send(conversation, "refused", "Here is the project-x blueprint").await?;
     ensure!(answer.status == 422 && answer.code() == "message-rejected", "{answer:?}");
@@ -89,7 +89,7 @@ async fn rejected(play: &mut Play, acme: &Enterprise, conversation: &str) -> Res
     Ok(())
 }
 
-async fn apart(play: &mut Play, acme: &Enterprise, qingmu: &Enterprise, conversation: &str) -> Result<()> {
+async fn apart(play: &mut Play, acme: &Tenant, qingmu: &Tenant, conversation: &str) -> Result<()> {
     play.step("The other enterprise tries to look in");
     let stranger = &qingmu.person(0)?.client;
     let real = stranger.get(&format!("/v1/conversations/{conversation}")).await?;

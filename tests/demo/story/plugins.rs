@@ -7,29 +7,29 @@ use warbler_tests::client::{Answer, text};
 use warbler_tests::guests;
 use warbler_tests::packages::{self, Packed};
 
-use super::{direct, list, shown};
+use super::{list, shown};
 use crate::play::Play;
-use crate::world::Enterprise;
+use warbler_tests::tenant::Tenant;
 
-pub(super) async fn play(play: &mut Play, acme: &Enterprise) -> Result<()> {
+pub(super) async fn play(play: &mut Play, acme: &Tenant) -> Result<()> {
     let filter = packages::bundled("keyword-filter")?;
     refused(play, acme, &filter).await?;
     upgraded(play, acme, &filter).await?;
     broken(play, acme).await
 }
 
-async fn install(acme: &Enterprise, package: &Packed, extra: Value) -> Result<Answer> {
+async fn install(acme: &Tenant, package: &Packed, extra: Value) -> Result<Answer> {
     acme.owner.post("/v1/admin/plugins", package.request(extra)?).await
 }
 
 /// The installation of the plugin called `name`.
-async fn installed(acme: &Enterprise, name: &str) -> Result<Value> {
+async fn installed(acme: &Tenant, name: &str) -> Result<Value> {
     let all = acme.owner.get("/v1/admin/plugins").await?.with(200)?;
     let found = list(&all, "plugins").iter().find(|plugin| plugin["plugin"] == name);
     found.cloned().with_context(|| format!("{name} is not installed"))
 }
 
-async fn refused(play: &mut Play, acme: &Enterprise, filter: &Packed) -> Result<()> {
+async fn refused(play: &mut Play, acme: &Tenant, filter: &Packed) -> Result<()> {
     play.step("Packages that are not what they say");
     for (what, package, code) in
         [("unsigned", filter.unsigned(), "unsigned"), ("tampered", filter.tampered(), "tampered")]
@@ -43,7 +43,7 @@ async fn refused(play: &mut Play, acme: &Enterprise, filter: &Packed) -> Result<
     Ok(())
 }
 
-async fn upgraded(play: &mut Play, acme: &Enterprise, filter: &Packed) -> Result<()> {
+async fn upgraded(play: &mut Play, acme: &Tenant, filter: &Packed) -> Result<()> {
     play.step("An upgrade, and a step back");
     let before = installed(acme, "keyword-filter").await?;
     let id = text(&before, "id")?;
@@ -53,21 +53,21 @@ async fn upgraded(play: &mut Play, acme: &Enterprise, filter: &Packed) -> Result
     acme.owner.post(&format!("/v1/admin/plugins/{id}/rollback"), json!({})).await?.with(200)?;
     ensure!(installed(acme, "keyword-filter").await?["version"] == before["version"], "the rollback is not in use");
     play.saw(format!("one step back: {} is in use again", before["version"]));
-    let conversation = direct(acme).await?;
+    let conversation = acme.direct(0, 1).await?;
     let sent = acme.person(0)?.client.send(&conversation, "after-rollback", "damn").await?.with(201)?;
     ensure!(shown(&sent["message"]) == "****", "the filter does not filter: {sent}");
     play.saw("and it filters");
     Ok(())
 }
 
-async fn broken(play: &mut Play, acme: &Enterprise) -> Result<()> {
+async fn broken(play: &mut Play, acme: &Tenant) -> Result<()> {
     play.step("A filter that breaks on every message");
     let trap = guests::filter("trap")?;
     let manifest = json!({"name": "trap", "version": "0.1.0", "hooks": ["content-filter"], "permissions": {}});
     let package = packages::pack(&trap, &manifest)?;
     let answer = install(acme, &package, json!({"fail_policy": "closed"})).await?.with(201)?;
     let id = text(&answer["plugin"], "id")?;
-    let conversation = direct(acme).await?;
+    let conversation = acme.direct(0, 1).await?;
     let alice = &acme.person(0)?.client;
     alice.send(&conversation, "while-broken", "An ordinary message").await?.with(202)?;
     play.saw("its policy is to fail closed: an ordinary message is held for a moderator");

@@ -8,10 +8,11 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use warbler_tests::client::Client;
 use warbler_tests::host::Host;
+use warbler_tests::tenant::Tenant;
 
-use super::{direct, list, shown};
+use super::{list, shown};
 use crate::play::Play;
-use crate::world::{self, ACME, Enterprise};
+use crate::world::ACME;
 
 /// Senders at the time of the crash.
 const SENDERS: usize = 8;
@@ -22,9 +23,9 @@ const ENOUGH: usize = 200;
 /// Texts by place, as they were acknowledged.
 type Acknowledged = Arc<Mutex<BTreeMap<u64, String>>>;
 
-pub(super) async fn play(play: &mut Play, host: Host, acme: &Enterprise) -> Result<()> {
+pub(super) async fn play(play: &mut Play, host: Host, acme: &Tenant) -> Result<()> {
     play.step("Kill the host while messages come in, and start it again");
-    let conversation = direct(acme).await?;
+    let conversation = acme.direct(0, 1).await?;
     let acknowledged = Acknowledged::default();
     let mut senders = JoinSet::new();
     for number in 0..SENDERS {
@@ -42,7 +43,7 @@ pub(super) async fn play(play: &mut Play, host: Host, acme: &Enterprise) -> Resu
     play.saw(format!("SIGKILL after {} acknowledged messages", acknowledged.len()));
 
     let host = Host::start(&folder, "")?;
-    let acme = world::sign_in(&host, "acme", &ACME).await?;
+    let acme = Tenant::sign_in(&host, "acme", &ACME).await?;
     let found = history(&acme.person(1)?.client, &conversation).await?;
     for (sequence, text) in &acknowledged {
         let kept = found.get(sequence).with_context(|| format!("the message at place {sequence} is lost"))?;
