@@ -125,7 +125,8 @@ pub trait MessageLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Committed>, StoreError>;
     /// Every event of every tenant from now on, in the order of commits within a conversation, in the
-    /// batches in which they were committed. Nothing is skipped: a slow reader makes writers wait.
+    /// batches in which they were committed. Nothing is skipped: a slow reader makes writers wait, so a
+    /// reader must not wait for an append of its own before it takes the next batch.
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>>;
 }
 
@@ -246,7 +247,8 @@ pub trait State: Send + Sync {
     /// # Errors
     /// `Conflict` naming the key that held something else than expected, or the store failed.
     async fn commit(&self, scope: &TenantScope, writes: Vec<StateWrite>) -> Result<(), StoreError>;
-    /// Values whose key starts with `prefix`, in order, after the key `after`, at most `limit`.
+    /// Values whose key is `prefix` or continues it after a slash, in order, after the key `after`, at
+    /// most `limit`.
     ///
     /// # Errors
     /// The store failed, or a value does not open.
@@ -257,7 +259,7 @@ pub trait State: Send + Sync {
         after: Option<&StateKey>,
         limit: usize,
     ) -> Result<Vec<(StateKey, Versioned)>, StoreError>;
-    /// Changes under `prefix` from now on, in every tenant.
+    /// Changes of keys that are `prefix` or continue it after a slash, from now on, in every tenant.
     fn watch(&self, prefix: &StateKey) -> BoxStream<'static, StateChange>;
     /// A keyed digest of `value` for use in keys, so that names and addresses can be looked up without
     /// being readable: the same for the same tenant, family and value, and nothing else.

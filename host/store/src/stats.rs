@@ -1,6 +1,6 @@
 //! What the committer has done, in numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a store has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,9 +25,20 @@ pub(crate) struct Counters {
     batches: AtomicU64,
     syncs: AtomicU64,
     bytes: AtomicU64,
+    failed: AtomicBool,
 }
 
 impl Counters {
+    /// A write failed, and nothing more is written.
+    pub(crate) fn failed(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a write failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
     /// One group was committed.
     pub(crate) fn committed(&self, appends: usize, writes: usize, bytes: usize) {
         let add = |counter: &AtomicU64, n: usize| counter.fetch_add(n as u64, Ordering::Relaxed);

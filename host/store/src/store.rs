@@ -1,5 +1,6 @@
 //! A store as a whole: opens a backend, starts the committer, and hands out the ports.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub struct Store {
     blobs: Arc<SealedBlobs>,
     feed: Arc<LocalFeed>,
     files: Arc<dyn BlobFiles>,
-    queue: Arc<Queue>,
+    pub(crate) queue: Arc<Queue>,
     keys: Arc<Keyring>,
     counters: Arc<Counters>,
     end: Mutex<Option<oneshot::Receiver<()>>>,
@@ -186,6 +187,13 @@ impl Store {
         self.counters.read()
     }
 
+    /// Whether a write failed, after which nothing more is written until the store is opened again: the
+    /// host should say that it is not well, and be restarted.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.counters.has_failed()
+    }
+
     /// Takes nothing more, commits what waits, and lets go of the disk. Readers and streams end after
     /// that; calling it again does nothing.
     pub async fn close(&self) {
@@ -195,6 +203,12 @@ impl Store {
             // An error means that the thread is gone, which is what is waited for.
             drop(end.await);
         }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -96,12 +96,16 @@ impl Decider {
     pub(super) fn purge(&mut self, group: &mut Group, tenant: TenantId) -> Result<bool, StoreError> {
         let mut left = PURGED_AT_ONCE;
         for kind in Kind::RECORDS {
-            let gone = |key: &[u8]| group.changes.get(key).is_some_and(|change| change.value.is_none());
-            let found = self.records.range(&layout::all_of(kind, tenant), &gone, left)?;
+            let range = layout::all_of(kind, tenant);
+            // What this group wrote for the tenant before its key was destroyed goes too.
+            for (_, change) in group.changes.range_mut(range.from.clone()..range.to.clone()) {
+                change.value = None;
+            }
+            let found = self.records.range(&range, &|key| group.changes.contains_key(key), left)?;
             left -= found.len();
             group.take(found.into_iter().map(|(key, before)| Step { key, value: None, before: Some(before) }));
         }
-        self.heads.forget(false);
+        self.heads.forget(tenant);
         Ok(left == 0)
     }
 

@@ -21,11 +21,19 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Forgets everything, or, if `only_if_full`, only when it has become too much.
-    pub(super) fn forget(&mut self, only_if_full: bool) {
-        if !only_if_full || self.sequences.len() > REMEMBERED {
+    /// Forgets everything if it has become too much. Only between two groups: what a group has taken
+    /// is not in the records yet.
+    pub(super) fn forget_if_full(&mut self) {
+        if self.sequences.len() > REMEMBERED {
             *self = Self::default();
         }
+    }
+
+    /// Forgets a tenant whose records are deleted.
+    pub(super) fn forget(&mut self, tenant: TenantId) {
+        self.sequences.retain(|(owner, _), _| *owner != tenant);
+        self.positions.remove(&tenant);
+        self.revisions.remove(&tenant);
     }
 
     /// The next place of a conversation, which is not yet taken by asking.

@@ -72,7 +72,7 @@ impl Committer {
                 first.refuse(stopped(cause));
                 continue;
             }
-            self.decider.heads.forget(true);
+            self.decider.heads.forget_if_full();
             let mut group = Group::default();
             // A database that finds itself damaged panics; that must not look like a store at rest.
             let done = catch_unwind(AssertUnwindSafe(|| {
@@ -156,6 +156,7 @@ impl Committer {
             answer.send(Some(stopped(&cause)));
         }
         self.failed = Some(cause);
+        self.counters.failed();
     }
 
     fn close(&mut self) {

@@ -64,6 +64,7 @@ async fn a_failed_write_fails_its_appends_and_all_later_ones_and_readers_see_wha
         let disk = Failing::over(Arc::default());
         let store = over(disk.clone()).await;
         store.log().append(&ONE, post(1, "kept")).await.unwrap();
+        assert!(!store.has_failed());
         disk.mood.store(mood, Ordering::SeqCst);
         let amend = warbler_domain::Amend { sequence: Sequence(1), event: titled(1, "changed") };
         let append = Append { amend: Some(amend), writes: vec![put("a/1", "x")], ..post(1, "lost") };
@@ -73,6 +74,7 @@ async fn a_failed_write_fails_its_appends_and_all_later_ones_and_readers_see_wha
         let later = store.log().append(&ONE, post(1, "later")).await.unwrap_err();
         assert!(matches!(later, StoreError::Io { doing: "committing", .. }), "{later:?}");
         assert!(store.state().commit(&ONE, vec![put("a/2", "x")]).await.is_err());
+        assert!(store.has_failed());
         assert_eq!(titles(&store).await, ["kept"], "{mood}");
         assert!(store.state().get(&ONE, &key("a/1")).await.unwrap().is_none());
         store.close().await;

@@ -199,3 +199,38 @@ async fn a_group_holds_at_most_1024_requests() {
     futures::future::try_join_all(others).await.unwrap();
     assert_eq!((store.stats().writes, store.stats().syncs), (1026, 3));
 }
+
+#[tokio::test]
+async fn deleting_one_tenant_s_records_disturbs_no_other_in_the_same_group() {
+    let records = held();
+    let store = over(records.clone()).await;
+    let log = store.log();
+    log.append(&OTHER, post(1, "goes")).await.unwrap();
+    let gate = Gate::close(&records);
+    let first = tokio::spawn({
+        let log = log.clone();
+        async move { log.append(&ONE, post(1, "first")).await.unwrap() }
+    });
+    let gate = gate.reached().await;
+    let append = |scope, title: &'static str| -> futures::future::BoxFuture<'static, ()> {
+        let log = log.clone();
+        Box::pin(async move { drop(log.append(&scope, post(1, title)).await.unwrap()) })
+    };
+    let purge = {
+        let store = store.clone();
+        Box::pin(async move { store.queue.purge(OTHER.tenant()).await.unwrap() })
+    };
+    let work = vec![append(ONE, "second"), append(OTHER, "goes too"), purge, append(ONE, "third")];
+    let others = queued(work).await;
+    gate.open();
+    first.await.unwrap();
+    futures::future::try_join_all(others).await.unwrap();
+    let titles = async |scope| {
+        let events = log.read_after(&scope, conversation(1), Sequence(0), 9).await.unwrap();
+        events.iter().map(|event| format!("{} {}", event.sequence, title(event))).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(ONE).await, ["1 first", "2 second", "3 third"]);
+    assert_eq!(titles(OTHER).await, [""; 0]);
+    assert_eq!(log.append(&OTHER, post(1, "anew")).await.map(|_| ()).ok(), Some(()));
+    assert_eq!(titles(OTHER).await, ["1 anew"]);
+}

@@ -100,7 +100,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_of_any_kind_are_refused_without_panic(head in any::<bool>(), bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn bytes_of_any_kind_are_refused_without_panic(
+            head in any::<bool>(),
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
             let master = MasterKey::from_bytes([1; 32]);
             let mut file = if head { wrap(&master, &BTreeMap::new()).unwrap() } else { Vec::new() };
             file.extend_from_slice(&bytes);

@@ -9,6 +9,7 @@ use warbler_domain::{
     TenantScope,
 };
 
+use crate::backend::Record;
 use crate::codec;
 use crate::commit::{AppendRequest, Hub, Queue, Snapshot, View};
 use crate::layout::{self, KeyRange, Kind};
@@ -58,12 +59,13 @@ impl MessageLog for SealedLog {
         let tenant = scope.tenant();
         let key = self.keys.get(tenant)?;
         let place = layout::idempotency(tenant, conversation, &idempotency.key);
-        self.view.read(|snapshot| {
+        let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
+        let found = self.view.read(|snapshot| {
             let Some(sealed) = snapshot.get(&place)? else { return Ok(None) };
-            let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
             let sequence = codec::open_idempotency(&subkey, &place, idempotency, &sealed)?;
-            event_at(snapshot, &key, scope, conversation, sequence).map(Some)
-        })
+            event_at(snapshot, scope, conversation, sequence).map(Some)
+        })?;
+        found.map(|record| open(&key, conversation, &record)).transpose()
     }
 
     async fn head(&self, scope: &TenantScope, conversation: ConversationId) -> Result<Sequence, StoreError> {
@@ -110,16 +112,21 @@ impl MessageLog for SealedLog {
         let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
         let range = layout::positions(tenant, Position(first), false);
         let corrupt = || StoreError::Corrupt { what: "position" };
-        self.view.read(|snapshot| {
+        // Opened outside, since nothing is committed while the view is read.
+        let found = self.view.read(|snapshot| {
             let pointers = snapshot.range(&range, limit)?;
-            let at = |(raw, pointer): &crate::backend::Record| {
+            let at = |(raw, pointer): &Record| {
                 let position = Position(layout::last_number(raw).ok_or_else(corrupt)?);
                 let (conversation, sequence) = layout::read_pointer(pointer).ok_or_else(corrupt)?;
-                let event = event_at(snapshot, &key, scope, conversation, sequence)?;
-                Ok(Committed { tenant, position, event })
+                Ok((position, conversation, event_at(snapshot, scope, conversation, sequence)?))
             };
-            pointers.iter().map(at).collect()
-        })
+            pointers.iter().map(at).collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        let open = |(position, conversation, record): &(Position, ConversationId, _)| {
+            let event = open(&key, *conversation, record)?;
+            Ok(Committed { tenant, position: *position, event })
+        };
+        found.iter().map(open).collect()
     }
 
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {
@@ -127,16 +134,19 @@ impl MessageLog for SealedLog {
     }
 }
 
-/// The event at a place that is known to be taken.
+/// The record of the event at a place that is known to be taken.
 fn event_at(
     snapshot: &Snapshot<'_>,
-    key: &TenantKey,
     scope: &TenantScope,
     conversation: ConversationId,
     sequence: Sequence,
-) -> Result<Arc<Event>, StoreError> {
+) -> Result<Record, StoreError> {
     let place = layout::event(scope.tenant(), conversation, sequence);
     let sealed = snapshot.get(&place)?.ok_or(StoreError::Corrupt { what: "event" })?;
+    Ok((place, sealed))
+}
+
+fn open(key: &TenantKey, conversation: ConversationId, (place, sealed): &Record) -> Result<Arc<Event>, StoreError> {
     let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
-    codec::open_event(&subkey, &place, conversation, &sealed).map(Arc::new)
+    codec::open_event(&subkey, place, conversation, sealed).map(Arc::new)
 }
