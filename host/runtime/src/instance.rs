@@ -99,7 +99,7 @@ impl Mould {
         if !cast.initialised {
             self.init(&cast.lifecycle, &mut store, &linked).await?;
         }
-        store.data().turn.leave();
+        store.data_mut().end_call();
         let base = store.data().memory.used();
         Ok(Instance { store, filter, base, calls: 0 })
     }
@@ -164,8 +164,7 @@ impl Instance {
         state.memory.take_refused();
         let answer = filter.call_check(&mut self.store, message).await;
         let state = self.store.data_mut();
-        state.lexicons = None;
-        state.turn.leave();
+        state.end_call();
         answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
     }
 

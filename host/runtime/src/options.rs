@@ -68,7 +68,7 @@ pub struct Reuse {
 impl Default for Reuse {
     fn default() -> Self {
         // A guest that leaks 100 bytes a call (one known engine does) has leaked 5 MiB by then.
-        Self { calls: 50_000, idle: Duration::from_secs(60), growth: ByteSize::mib(4) }
+        Self { calls: 50_000, idle: Duration::from_mins(1), growth: ByteSize::mib(4) }
     }
 }
 

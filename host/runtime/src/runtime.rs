@@ -71,6 +71,7 @@ impl Runtime {
 
     /// Gives up instances that were not called for `unused`, and says how many. The runtime does so by
     /// itself; this is for a host that needs memory at once.
+    #[allow(clippy::must_use_candidate)] // The number is told for those who care.
     pub fn evict_idle(&self, unused: Duration) -> usize {
         self.house.evict(unused)
     }

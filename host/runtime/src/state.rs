@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use warbler_domain::{Clock, Grants, Lexicons, PluginStorage, SecretSource};
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::http::Fetcher;
 use crate::lane::Turn;
 use crate::log_gate::LogGate;
 use crate::memory::MemoryLimiter;
-use crate::wasi;
+use crate::wasi::Wasi;
 
 /// What one installation was lent, shared by all its instances.
 pub(crate) struct Lent {
@@ -38,14 +37,18 @@ pub(crate) struct GuestState {
     wasi: Option<Box<Wasi>>,
 }
 
-struct Wasi {
-    context: WasiCtx,
-    table: ResourceTable,
-}
-
 impl GuestState {
     pub(crate) fn new(lent: Arc<Lent>, memory: MemoryLimiter, turn: Turn, deadline: Instant) -> Self {
         Self { lent, memory, turn, deadline, lexicons: None, asked: false, wasi: None }
+    }
+
+    /// Takes back what was lent for one call, which is over.
+    pub(crate) fn end_call(&mut self) {
+        self.lexicons = None;
+        self.turn.leave();
+        if let Some(wasi) = &self.wasi {
+            wasi.end_lines();
+        }
     }
 
     /// Notes that the guest asks for something of the outside, and is about to wait for it.
@@ -59,9 +62,7 @@ impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.asked = true;
         // Made when first used: most guests never do.
-        let wasi = self
-            .wasi
-            .get_or_insert_with(|| Box::new(Wasi { context: wasi::context(&self.lent), table: ResourceTable::new() }));
+        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.lent)));
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
     }
 }

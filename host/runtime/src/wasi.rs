@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use warbler_domain::{Clock, LogLevel};
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{HostWallClock, WasiCtx};
@@ -19,17 +21,35 @@ pub(crate) const RANDOM_BYTES: u32 = 64 << 10;
 /// An unfinished line that is longer than this is written as it is.
 const LINE_BYTES: usize = 4 << 10;
 
-/// The context of one instance.
-pub(crate) fn context(lent: &Lent) -> WasiCtx {
-    WasiCtx::builder()
-        .stdout(LogOutput { log: Arc::clone(&lent.log), level: LogLevel::Info })
-        .stderr(LogOutput { log: Arc::clone(&lent.log), level: LogLevel::Warn })
-        .wall_clock(HostClock(Arc::clone(&lent.clock)))
-        .max_random_size(RANDOM_BYTES.into())
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .build()
+/// What one instance has of WASI.
+pub(crate) struct Wasi {
+    pub(crate) context: WasiCtx,
+    pub(crate) table: ResourceTable,
+    output: [Arc<Lines>; 2],
+}
+
+impl Wasi {
+    pub(crate) fn new(lent: &Lent) -> Self {
+        let output = [LogLevel::Info, LogLevel::Warn].map(|level| Arc::new(Lines::new(Arc::clone(&lent.log), level)));
+        let [stdout, stderr] = output.clone();
+        let context = WasiCtx::builder()
+            .stdout(LogOutput(stdout))
+            .stderr(LogOutput(stderr))
+            .wall_clock(HostClock(Arc::clone(&lent.clock)))
+            .max_random_size(RANDOM_BYTES.into())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self { context, table: ResourceTable::new(), output }
+    }
+
+    /// Writes lines that the guest began and did not end.
+    pub(crate) fn end_lines(&self) {
+        for lines in &self.output {
+            lines.end();
+        }
+    }
 }
 
 struct HostClock(Arc<dyn Clock>);
@@ -44,11 +64,42 @@ impl HostWallClock for HostClock {
     }
 }
 
-/// Standard output or error, into the plugin's log.
-struct LogOutput {
+/// Lines of standard output or error, on their way into the plugin's log.
+struct Lines {
     log: Arc<LogGate>,
     level: LogLevel,
+    /// Shared by all streams that the guest opens, which all lead here.
+    unfinished: Mutex<Vec<u8>>,
 }
+
+impl Lines {
+    fn new(log: Arc<LogGate>, level: LogLevel) -> Self {
+        Self { log, level, unfinished: Mutex::default() }
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = piece.strip_suffix(b"\n");
+            let mut unfinished = self.unfinished.lock();
+            unfinished.extend_from_slice(line.unwrap_or(piece));
+            let long = unfinished.len() >= LINE_BYTES;
+            drop(unfinished);
+            if line.is_some() || long {
+                self.end();
+            }
+        }
+    }
+
+    fn end(&self) {
+        let line = std::mem::take(&mut *self.unfinished.lock());
+        if !line.is_empty() {
+            self.log.plugin(self.level, &String::from_utf8_lossy(&line));
+        }
+    }
+}
+
+/// Standard output or error.
+struct LogOutput(Arc<Lines>);
 
 impl IsTerminal for LogOutput {
     fn is_terminal(&self) -> bool {
@@ -63,35 +114,16 @@ impl StdoutStream for LogOutput {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(LineStream { log: Arc::clone(&self.log), level: self.level, unfinished: Vec::new() })
+        Box::new(LogStream(Arc::clone(&self.0)))
     }
 }
 
-/// Cuts what is written into lines.
-struct LineStream {
-    log: Arc<LogGate>,
-    level: LogLevel,
-    unfinished: Vec<u8>,
-}
+/// One of the guest's streams.
+struct LogStream(Arc<Lines>);
 
-impl LineStream {
-    fn tell(&mut self) {
-        if !self.unfinished.is_empty() {
-            self.log.plugin(self.level, &String::from_utf8_lossy(&self.unfinished));
-            self.unfinished.clear();
-        }
-    }
-}
-
-impl OutputStream for LineStream {
+impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let line = piece.strip_suffix(b"\n");
-            self.unfinished.extend_from_slice(line.unwrap_or(piece));
-            if line.is_some() || self.unfinished.len() >= LINE_BYTES {
-                self.tell();
-            }
-        }
+        self.0.write(&bytes);
         Ok(())
     }
 
@@ -105,12 +137,6 @@ impl OutputStream for LineStream {
 }
 
 #[async_trait::async_trait]
-impl Pollable for LineStream {
+impl Pollable for LogStream {
     async fn ready(&mut self) {}
-}
-
-impl Drop for LineStream {
-    fn drop(&mut self) {
-        self.tell();
-    }
 }

@@ -34,7 +34,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
     )
 }
 
-/// Global unicast (2000::/3) without what leads elsewhere: 6to4, Teredo and its neighbours, and
+/// Global unicast (`2000::/3`) without what leads elsewhere: 6to4, Teredo and its neighbours, and
 /// documentation. All else is outside it: loopback, unique local, link-local, multicast, and IPv4
 /// addresses that are mapped or translated.
 fn is_public_v6(ip: Ipv6Addr) -> bool {

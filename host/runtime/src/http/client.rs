@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// What requests of all plugins go through.
 #[derive(Clone)]
 pub(crate) struct Client {
-    client: legacy::Client<HttpsConnector<Connector>, Full<Bytes>>,
+    pool: legacy::Client<HttpsConnector<Connector>, Full<Bytes>>,
     pub(super) exceptions: Arc<BTreeSet<SocketAddr>>,
     pub(super) timeout: Duration,
     pub(super) max_response: u64,
@@ -41,17 +41,17 @@ impl Client {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Connector { resolver, exceptions: Arc::clone(&exceptions) });
-        let client = legacy::Client::builder(TokioExecutor::new())
+        let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(https);
-        Ok(Self { client, exceptions, timeout: options.timeout, max_response: options.max_response.0 })
+        Ok(Self { pool, exceptions, timeout: options.timeout, max_response: options.max_response.0 })
     }
 
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
-        self.client.request(request).await
+        self.pool.request(request).await
     }
 }
 

@@ -64,7 +64,10 @@ impl Target {
                 self.ip().is_none()
                     && self.host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
-            None => host == self.host,
+            None => match host.parse::<IpAddr>() {
+                Ok(ip) => self.ip() == Some(ip),
+                Err(_) => host == self.host,
+            },
         }
     }
 

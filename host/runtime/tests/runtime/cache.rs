@@ -28,7 +28,13 @@ fn files(folder: &TempDir, extension: &str) -> Vec<PathBuf> {
 fn inodes(folder: &TempDir) -> Vec<(PathBuf, u64)> {
     use std::os::unix::fs::MetadataExt;
     let inode = |path: &PathBuf| fs::metadata(path).unwrap().ino();
-    files(folder, "cwasm").into_iter().map(|path| { let inode = inode(&path); (path, inode) }).collect()
+    files(folder, "cwasm")
+        .into_iter()
+        .map(|path| {
+            let inode = inode(&path);
+            (path, inode)
+        })
+        .collect()
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ impl PluginStorage for Shelf {
 
     async fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StorageError> {
         let values = self.values.lock();
-        let keys = values.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+        let keys =
+            values.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
         Ok(keys.take(limit).cloned().collect())
     }
 }
@@ -131,11 +132,7 @@ pub fn plan_of(component: Vec<u8>) -> Plan {
         grants: Grants::default(),
         limits: HookLimits { deadline: Duration::from_secs(20), ..HookLimits::content_filter() },
         instances: Instances::Warm,
-        ports: PluginPorts {
-            storage: Arc::clone(&shelf) as _,
-            secrets: Arc::new(Token),
-            log: Arc::clone(&log) as _,
-        },
+        ports: PluginPorts { storage: Arc::clone(&shelf) as _, secrets: Arc::new(Token), log: Arc::clone(&log) as _ },
     };
     Plan { request, log, shelf }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use warbler_domain::{HookError, Refusal};
 use warbler_runtime::{Runtime, Share};
 
-use crate::harness::{options, plan, runtime, Plan, Plugin};
+use crate::harness::{Plan, Plugin, options, plan, runtime};
 use crate::server::Server;
 
 /// Commits a crime, and looks at what is left of it.
@@ -135,7 +135,8 @@ async fn a_flood_of_log_lines_is_cut_and_told() {
     drop(plugin);
     let lines = log.all();
     let through = lines.iter().filter(|line| *line == "flood").count() as u64;
-    let told: u64 = lines.iter().filter_map(|line| line.split_once(" lines more were left out")?.0.parse::<u64>().ok()).sum();
+    let told: u64 =
+        lines.iter().filter_map(|line| line.split_once(" lines more were left out")?.0.parse::<u64>().ok()).sum();
     assert_eq!(through + told, 10_000, "every line was written or counted");
     assert!(through < 1_000, "{through} lines came through");
 }
@@ -179,7 +180,8 @@ async fn a_runaway_guest_lets_others_run_at_every_tick() {
 #[tokio::test]
 async fn a_neighbour_is_answered_while_a_tenant_has_many_runaways() {
     let runtime = runtime();
-    let endless = Arc::new(plan("endless").with(|r| r.limits.deadline = Duration::from_millis(400)).load(&runtime).await);
+    let endless =
+        Arc::new(plan("endless").with(|r| r.limits.deadline = Duration::from_millis(400)).load(&runtime).await);
     let neighbour = plan("pass").load(&runtime).await;
     let running = Arc::new(AtomicU64::new(16));
     for _ in 0..16 {

@@ -13,7 +13,7 @@ async fn what_a_plugin_stores_it_reads_back_within_its_quota() {
     let plugin = plan("storage").with(|r| r.grants.storage_quota = Some(20)).load(&runtime).await;
     let held = plugin.held("note").await;
     assert_eq!((held.code.as_str(), held.text.as_str()), ("stored", "note"));
-    assert_eq!(plugin.shelf.values.lock().get("note").map(|value| value.as_ref()), Some(b"note".as_slice()));
+    assert_eq!(plugin.shelf.values.lock().get("note").map(AsRef::as_ref), Some(b"note".as_slice()));
     let held = plugin.held("a note that is too long").await;
     assert_eq!((held.code.as_str(), held.text.as_str()), ("refused", "the storage quota of 20 bytes would be passed"));
 }
@@ -21,7 +21,8 @@ async fn what_a_plugin_stores_it_reads_back_within_its_quota() {
 #[tokio::test]
 async fn only_granted_secrets_are_shown() {
     let runtime = runtime();
-    let plugin = plan("secret").with(|r| r.grants.secrets = ["token".into(), "unset".into()].into()).load(&runtime).await;
+    let plugin =
+        plan("secret").with(|r| r.grants.secrets = ["token".into(), "unset".into()].into()).load(&runtime).await;
     assert_eq!(plugin.held("token").await.text, SECRET);
     for name in ["not-granted", "unset", ""] {
         let held = plugin.held(name).await;

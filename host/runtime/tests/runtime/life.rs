@@ -67,14 +67,17 @@ async fn bytes_that_are_no_component_do_not_load() {
 #[tokio::test]
 async fn a_component_that_needs_more_memory_than_it_may_have_does_not_start() {
     let runtime = runtime();
-    let error = plan("huge-strings").with(|r| r.limits.memory = warbler_domain::ByteSize::mib(8)).refused(&runtime).await;
+    let error =
+        plan("huge-strings").with(|r| r.limits.memory = warbler_domain::ByteSize::mib(8)).refused(&runtime).await;
     assert!(matches!(&error, LoadError::Instantiate { text } if text.contains("8 MiB")), "{error:?}");
 }
 
 #[tokio::test]
 async fn what_was_not_granted_is_not_linked() {
     let runtime = runtime();
-    for (guest, interface) in [("storage", "storage"), ("secret", "secrets"), ("fetch", "http"), ("lexicon", "lexicons")] {
+    for (guest, interface) in
+        [("storage", "storage"), ("secret", "secrets"), ("fetch", "http"), ("lexicon", "lexicons")]
+    {
         let error = plan(guest).refused(&runtime).await;
         let named = format!("warbler:plugin/{interface}@0.1.0 was not granted");
         assert!(matches!(&error, LoadError::Link { text } if *text == named), "{error:?}");
@@ -83,12 +86,21 @@ async fn what_was_not_granted_is_not_linked() {
     let component = guests::component(
         &std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/pass.wat"))
             .unwrap()
-            .replacen("(module", "(module (import \"warbler:plugin/models@0.1.0\" \"embed\" (func (param i32 i32 i32 i32 i32)))", 1),
-        &["package test:models; world filter { include warbler:plugin/filter-plugin@0.1.0; import warbler:plugin/models@0.1.0; }"],
+            .replacen(
+                "(module",
+                "(module (import \"warbler:plugin/models@0.1.0\" \"embed\" (func (param i32 i32 i32 i32 i32)))",
+                1,
+            ),
+        &[
+            "package test:models; world filter { include warbler:plugin/filter-plugin@0.1.0; import warbler:plugin/models@0.1.0; }",
+        ],
         "filter",
     );
     let error = plan_of(component.unwrap()).with(|r| r.grants = everything).refused(&runtime).await;
-    assert!(matches!(&error, LoadError::Link { text } if text.contains("models") && text.contains("not something")), "{error:?}");
+    assert!(
+        matches!(&error, LoadError::Link { text } if text.contains("models") && text.contains("not something")),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -125,7 +137,7 @@ async fn idle_instances_are_given_up_and_made_again_when_needed() {
     let runtime = runtime();
     let plugin = plan("pass").load(&runtime).await;
     plugin.passes().await;
-    assert_eq!(runtime.evict_idle(Duration::from_secs(3_600)), 0);
+    assert_eq!(runtime.evict_idle(Duration::from_hours(1)), 0);
     assert_eq!(runtime.evict_idle(Duration::ZERO), 1);
     assert_eq!(runtime.usage().instances, 0);
     plugin.passes().await;

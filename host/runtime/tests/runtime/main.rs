@@ -1,6 +1,6 @@
 //! The runtime from outside: real guests, in the real engine, under the limits of production.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../../../../tests/src/guests.rs"]
 mod guests;

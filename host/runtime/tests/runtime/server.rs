@@ -40,7 +40,11 @@ pub struct Server {
 impl Server {
     /// Takes connections and says nothing.
     pub async fn silent() -> Self {
-        Self::serve(|_, _| async { std::future::pending::<()>().await }).await
+        Self::serve(|stream, _| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        })
+        .await
     }
 
     /// Answers requests.

@@ -64,7 +64,7 @@ async fn get(plugin: &Plugin, url: &str) -> (String, String) {
     (code.trim_end().to_owned(), text)
 }
 
-fn is(got: (String, String), case: &str, words: &str) {
+fn is(got: &(String, String), case: &str, words: &str) {
     assert!(got.0 == case && got.1.contains(words), "{got:?} is not {case}: {words}");
 }
 
@@ -74,7 +74,7 @@ async fn a_granted_host_is_reached_over_one_connection_with_the_secret_put_in() 
     let runtime = runtime(reaching(&[server.address]));
     let plugin = fetcher(&runtime, &[&server.grant()]).await;
     for _ in 0..3 {
-        is(get(&plugin, &server.url("/a")).await, "ok", "hello from afar");
+        is(&get(&plugin, &server.url("/a")).await, "ok", "hello from afar");
     }
     assert_eq!(server.connections.load(Ordering::Relaxed), 1);
     let seen = server.seen();
@@ -92,7 +92,7 @@ async fn http_2_over_tls_is_spoken_to_a_server_that_can() {
     let grant = format!("*.example.com:{}", server.address.port());
     let plugin = fetcher(&runtime, &[&grant]).await;
     let url = format!("https://api.example.com:{}/x", server.address.port());
-    is(get(&plugin, &url).await, "ok", "over tls");
+    is(&get(&plugin, &url).await, "ok", "over tls");
     assert_eq!(server.seen()[0].version, Version::HTTP_2);
 }
 
@@ -102,7 +102,7 @@ async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
     let runtime = runtime(reaching(&[server.address]));
     let url = format!("https://api.example.com:{}/", server.address.port());
     let plugin = fetcher(&runtime, &[&format!("api.example.com:{}", server.address.port())]).await;
-    is(get(&plugin, &url).await, "unreachable", "");
+    is(&get(&plugin, &url).await, "unreachable", "");
     assert!(server.seen().is_empty());
 }
 
@@ -111,9 +111,9 @@ async fn what_is_not_granted_is_denied_before_anything_is_sent() {
     let server = Server::answering(|_| says(200, "hello")).await;
     let runtime = runtime(reaching(&[server.address]));
     let plugin = fetcher(&runtime, &["api.example.com:443"]).await;
-    is(get(&plugin, &server.url("/")).await, "denied", "was not granted");
-    is(get(&plugin, "https://api.example.com:8443/").await, "denied", "was not granted");
-    is(get(&plugin, "ftp://api.example.com/").await, "denied", "neither http nor https");
+    is(&get(&plugin, &server.url("/")).await, "denied", "was not granted");
+    is(&get(&plugin, "https://api.example.com:8443/").await, "denied", "was not granted");
+    is(&get(&plugin, "ftp://api.example.com/").await, "denied", "neither http nor https");
     assert_eq!(server.connections.load(Ordering::Relaxed), 0);
 }
 
@@ -124,10 +124,10 @@ async fn a_private_address_is_denied_even_if_it_was_granted() {
     let port = server.address.port();
     let mapped = format!("[::ffff:7f00:1]:{port}");
     let plugin = fetcher(&runtime, &[&server.grant(), &mapped, "169.254.169.254:80"]).await;
-    is(get(&plugin, &server.url("/")).await, "denied", "is a private address");
-    is(get(&plugin, &format!("http://0x7f.1:{port}/")).await, "denied", "is a private address");
-    is(get(&plugin, &format!("http://{mapped}/")).await, "denied", "is a private address");
-    is(get(&plugin, "http://169.254.169.254/latest/meta-data").await, "denied", "is a private address");
+    is(&get(&plugin, &server.url("/")).await, "denied", "is a private address");
+    is(&get(&plugin, &format!("http://0x7f.1:{port}/")).await, "denied", "is a private address");
+    is(&get(&plugin, &format!("http://{mapped}/")).await, "denied", "is a private address");
+    is(&get(&plugin, "http://169.254.169.254/latest/meta-data").await, "denied", "is a private address");
     assert_eq!(server.connections.load(Ordering::Relaxed), 0);
 }
 
@@ -138,7 +138,7 @@ async fn a_name_that_leads_to_a_private_address_is_denied_whenever_it_does() {
     let http = HttpOptions { resolver: Some(always(LOOPBACK)), ..HttpOptions::default() };
     let runtime = runtime(http);
     let plugin = fetcher(&runtime, &[&format!("rebound.example.com:{port}")]).await;
-    is(get(&plugin, &format!("http://rebound.example.com:{port}/")).await, "denied", "only private addresses");
+    is(&get(&plugin, &format!("http://rebound.example.com:{port}/")).await, "denied", "only private addresses");
     assert_eq!(server.connections.load(Ordering::Relaxed), 0);
 }
 
@@ -156,8 +156,8 @@ async fn a_name_that_changes_its_mind_is_looked_up_and_checked_for_every_connect
     let runtime = runtime(HttpOptions { resolver: Some(names), ..reaching(&[server.address]) });
     let plugin = fetcher(&runtime, &[&format!("api.example.com:{port}")]).await;
     let url = format!("http://api.example.com:{port}/");
-    is(get(&plugin, &url).await, "ok", "hello");
-    is(get(&plugin, &url).await, "denied", "only private addresses");
+    is(&get(&plugin, &url).await, "ok", "hello");
+    is(&get(&plugin, &url).await, "denied", "only private addresses");
 }
 
 #[tokio::test]
@@ -174,10 +174,10 @@ async fn redirects_are_followed_within_the_grants_and_no_further() {
     let server = server.await;
     let runtime = runtime(reaching(&[server.address]));
     let plugin = fetcher(&runtime, &[&server.grant(), "169.254.169.254:80"]).await;
-    is(get(&plugin, &server.url("/here")).await, "ok", "there");
-    is(get(&plugin, &server.url("/inwards")).await, "denied", "was not granted");
-    is(get(&plugin, &server.url("/metadata")).await, "denied", "is a private address");
-    is(get(&plugin, &server.url("/round-and-round")).await, "denied", "more than 5 times");
+    is(&get(&plugin, &server.url("/here")).await, "ok", "there");
+    is(&get(&plugin, &server.url("/inwards")).await, "denied", "was not granted");
+    is(&get(&plugin, &server.url("/metadata")).await, "denied", "is a private address");
+    is(&get(&plugin, &server.url("/round-and-round")).await, "denied", "more than 5 times");
     assert_eq!(inner.connections.load(Ordering::Relaxed), 0);
 }
 
@@ -188,7 +188,7 @@ async fn a_secret_does_not_follow_a_redirect_to_another_host() {
     let server = Server::answering(move |_| leads(302, &to)).await;
     let runtime = runtime(reaching(&[server.address, other.address]));
     let plugin = fetcher(&runtime, &[&server.grant(), &other.grant()]).await;
-    is(get(&plugin, &server.url("/")).await, "ok", "other");
+    is(&get(&plugin, &server.url("/")).await, "ok", "other");
     assert!(server.seen()[0].authorization.is_some());
     assert_eq!(other.seen()[0].authorization, None);
 }
@@ -198,7 +198,7 @@ async fn a_secret_that_was_not_granted_is_not_put_in() {
     let server = Server::answering(|_| says(200, "hello")).await;
     let runtime = runtime(reaching(&[server.address]));
     let plugin = plan("fetch").with(|r| r.grants.http = [server.grant()].into()).load(&runtime).await;
-    is(get(&plugin, &server.url("/")).await, "denied", "\"token\", which was not granted");
+    is(&get(&plugin, &server.url("/")).await, "denied", "\"token\", which was not granted");
     assert!(server.seen().is_empty());
 }
 
@@ -208,7 +208,7 @@ async fn a_response_that_is_too_long_is_not_read() {
     let http = HttpOptions { max_response: ByteSize(4_999), ..reaching(&[server.address]) };
     let runtime = runtime(http);
     let plugin = fetcher(&runtime, &[&server.grant()]).await;
-    is(get(&plugin, &server.url("/")).await, "too-large", "");
+    is(&get(&plugin, &server.url("/")).await, "too-large", "");
 }
 
 #[tokio::test]
@@ -218,6 +218,6 @@ async fn a_server_that_never_answers_is_a_timeout_and_one_that_is_not_there_is_u
     let http = HttpOptions { timeout: Duration::from_millis(100), ..reaching(&[silent.address, gone]) };
     let runtime = runtime(http);
     let plugin = fetcher(&runtime, &[&silent.grant(), &gone.to_string()]).await;
-    is(get(&plugin, &silent.url("/")).await, "timeout", "");
-    is(get(&plugin, &format!("http://{gone}/")).await, "unreachable", &gone.to_string());
+    is(&get(&plugin, &silent.url("/")).await, "timeout", "");
+    is(&get(&plugin, &format!("http://{gone}/")).await, "unreachable", &gone.to_string());
 }
