@@ -68,8 +68,7 @@ impl Judgement {
     /// Whether every filter worked, and had nothing to say. Such judgements are not audited.
     #[must_use]
     pub fn is_plain_pass(&self) -> bool {
-        let is_plain =
-            |receipt: &Receipt| receipt.verdict == Strength::Pass && receipt.outcome == Outcome::Decided;
+        let is_plain = |receipt: &Receipt| receipt.verdict == Strength::Pass && receipt.outcome == Outcome::Decided;
         self.merged.verdict == Verdict::Pass && self.receipts.iter().all(is_plain)
     }
 }

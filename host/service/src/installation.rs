@@ -173,8 +173,7 @@ impl Inner {
 
     async fn view(&self, scope: &TenantScope, live: &Live) -> Result<PluginView, ServiceError> {
         let asks = live.record.editions().any(|edition| !edition.manifest.permissions.secrets.is_empty());
-        let stored =
-            if asks { self.secrets(*scope, live.record.id).names().await? } else { BTreeSet::new() };
+        let stored = if asks { self.secrets(*scope, live.record.id).names().await? } else { BTreeSet::new() };
         view::view(live, &stored).ok_or(ServiceError::Internal { what: "an installation without any version" })
     }
 

@@ -1,1 +1,70 @@
-//! Placeholder.
+//! The use cases of Warbler: everything that it does, without HTTP and without WebAssembly. The
+//! arrows go down to the ports of `warbler_domain`; this crate never names wasmtime, axum, sled or NATS.
+//!
+//! [`Service::start`] takes the [`Ports`], the [`Options`] and the [`Tasks`], and gives one [`Service`] with
+//! an area for each kind of use case. Each method takes the [`Caller`] (or [`OperatorCaller`]), whom only
+//! authentication makes, checks what they may do, and answers in domain types or with a [`ServiceError`].
+//!
+//! | area | methods |
+//! |---|---|
+//! | [`authentication`](Service::authentication) | `sign_in`, `authenticate`, `operator`, `sign_out`, `sessions`, `end`, `end_others`, `end_all`, `sessions_of`, `end_of`, `activity`, `change_password` |
+//! | [`tenants`](Service::tenants) | operator: `add`, `list`, `find`, `remove`, `add_member`, `reset_password`; admins: `own`, `set_policy` |
+//! | [`members`](Service::members) | `add`, `list`, `get`, `me`, `update_me`, `set_role`, `set_disabled`, `reset_password` |
+//! | [`conversations`](Service::conversations) | `start`, `list`, `get`, `people`, `add_members`, `remove_member`, `leave`, `rename` |
+//! | [`messages`](Service::messages) | `prepare`, `prepare_edit`, `commit`, `send`, `edit`, `recall`, `history`, `read`, `reads`, `typing` |
+//! | [`review`](Service::review) | `list`, `get`, `approve`, `reject` |
+//! | [`attachments`](Service::attachments) | `put`, `get` |
+//! | [`live`](Service::live) | `connect` (then [`Connection::next`]), `online` |
+//! | [`extensions`](Service::extensions) | plugins, publishers, word lists, the audit log |
+//!
+//! A message takes one way, whoever sends it: [`Messages::prepare`] (limits, repetition, filters), then
+//! [`Messages::commit`] (the log), then the dispatcher of [`Connections`] brings it to all receivers.
+
+mod attachments;
+mod audit;
+mod authentication;
+mod cache;
+mod conversations;
+mod core;
+mod error;
+mod filters;
+mod installation;
+mod lexicon;
+mod live;
+mod members;
+mod messages;
+mod meters;
+mod options;
+mod plugin_author;
+mod plugin_error;
+mod plugin_wiring;
+mod ports;
+mod publisher;
+mod rate;
+mod records;
+mod review;
+mod service;
+mod tenants;
+
+pub use attachments::{Attachments, NewAttachment};
+pub use audit::{Actor, Audit, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
+pub use authentication::{Authentication, Caller, OperatorCaller, SessionView, SignIn, SignInOutcome, SignedIn, Token};
+pub use conversations::{Conversations, Listed, NewConversation};
+pub use error::{EndReason, ServiceError};
+pub use filters::{FailPolicy, FilterChains, Judgement};
+pub use installation::{
+    Adjustment, CallLimits, InstallRequest, Installed, LogLine, PluginList, PluginOptions, PluginView, Plugins,
+    SelfTestReport, SelfTestStep, SignedBy, Status, VersionView,
+};
+pub use lexicon::{WordList, WordLists};
+pub use live::{Connection, Connections, Delivery, Live};
+pub use members::{Members, NewMember, Profile, ProfileChange};
+pub use messages::{Edit, History, HistoryQuery, Messages, NewBody, Prepared, Send, Sent, Shown};
+pub use options::{Options, PasswordCost, Rate, RateLimits};
+pub use plugin_error::{ConfigProblem, PluginError, Step};
+pub use plugin_wiring::Extensions;
+pub use ports::{Entropy, Ports, SystemEntropy, Tasks};
+pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
+pub use review::{HeldMessage, Review};
+pub use service::Service;
+pub use tenants::{NewTenant, Tenant, TenantPolicy, Tenants};

@@ -278,3 +278,6 @@ fn check_text(field: &'static str, text: &str) -> Result<(), ServiceError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

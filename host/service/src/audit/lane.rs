@@ -89,10 +89,9 @@ async fn write(state: &dyn State, scope: &TenantScope, head: &mut Option<Head>, 
             let text = error.to_string();
             let mut error = Some(error);
             for ticket in batch {
-                let own = error.take().unwrap_or_else(|| StoreError::Io {
-                    doing: "writing the audit log",
-                    source: text.clone().into(),
-                });
+                let own = error
+                    .take()
+                    .unwrap_or_else(|| StoreError::Io { doing: "writing the audit log", source: text.clone().into() });
                 let _ = ticket.done.send(Err(own));
             }
         }
@@ -131,8 +130,7 @@ fn chain(scope: &TenantScope, mut last: Head, batch: &[Ticket]) -> Result<Chaine
     let mut entries = Vec::with_capacity(batch.len());
     let mut writes = Vec::with_capacity(batch.len() + 1);
     for ticket in batch {
-        let entry =
-            AuditEntry::next(scope.tenant(), (last.number, &last.hash), ticket.at, ticket.entry.clone());
+        let entry = AuditEntry::next(scope.tenant(), (last.number, &last.hash), ticket.at, ticket.entry.clone());
         last = Head { number: entry.number, hash: entry.hash.clone() };
         writes.push(put(entry_key(entry.number), &entry, Expect::Absent)?);
         writes.extend(ticket.writes.iter().cloned());

@@ -69,8 +69,7 @@ impl<'a> Run<'a> {
             let (verdict, mut receipt) = link.ask(&self.message, &self.text, rescan).await;
             let original = self.original.as_ref().unwrap_or(&self.message.body).text().unwrap_or_default();
             let findings = std::mem::take(&mut receipt.findings);
-            receipt.findings =
-                findings.into_iter().map(|finding| self.trail.bring_back(finding, original)).collect();
+            receipt.findings = findings.into_iter().map(|finding| self.trail.bring_back(finding, original)).collect();
             self.receipts.push(receipt);
             if let Verdict::Rewrite { body } = &verdict {
                 self.rewrite(body.clone());

@@ -105,11 +105,8 @@ impl Watch {
     /// installation keeps failing.
     pub(crate) fn failed(&self, code: &str, text: &str) {
         self.log.write(LogLevel::Error, &format!("a message was not checked: {text}"));
-        let labels = [
-            ("tenant", self.tenant.to_string()),
-            ("plugin", self.plugin.to_string()),
-            ("code", code.to_owned()),
-        ];
+        let labels =
+            [("tenant", self.tenant.to_string()), ("plugin", self.plugin.to_string()), ("code", code.to_owned())];
         metrics::counter!("hook_content_filter_failures_total", &labels).increment(1);
         let Some(in_a_row) = self.health.failed(self.alarms.clock.now().as_millis()) else { return };
         let alarm = format!(

@@ -135,10 +135,9 @@ impl Link {
         // The runtime keeps the same deadline; this one binds whatever the runtime does.
         let checked = match timeout_at(begun + self.deadline, filter.check(message, &context)).await {
             Ok(checked) => checked.map_err(|error| Failure { code: error.code().to_owned(), text: error.to_string() }),
-            Err(_) => Err(Failure {
-                code: "overrun".to_owned(),
-                text: format!("the deadline of {:?} passed", self.deadline),
-            }),
+            Err(_) => {
+                Err(Failure { code: "overrun".to_owned(), text: format!("the deadline of {:?} passed", self.deadline) })
+            }
         };
         let mut decision = checked?;
         decision.findings.truncate(FINDINGS);
@@ -185,8 +184,10 @@ impl FailPolicy {
 
 /// Cuts a reason that is longer than what is kept.
 fn shorten(verdict: &mut Verdict) {
-    let (Verdict::Warn { reason } | Verdict::Hold { reason } | Verdict::Discard { reason } | Verdict::Reject { reason, .. }) =
-        verdict
+    let (Verdict::Warn { reason }
+    | Verdict::Hold { reason }
+    | Verdict::Discard { reason }
+    | Verdict::Reject { reason, .. }) = verdict
     else {
         return;
     };

@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn two_rewrites_are_walked_back_one_after_the_other() {
-        assert_eq!(back(&["one bad two vile three", "one *** two vile three", "one *** two **** three"], "three"), "three");
+        assert_eq!(
+            back(&["one bad two vile three", "one *** two vile three", "one *** two **** three"], "three"),
+            "three"
+        );
         assert_eq!(back(&["a bad b", "a [removed] b", "a [removed] c"], "c"), "b");
     }
 

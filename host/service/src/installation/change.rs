@@ -70,7 +70,8 @@ impl Plugins {
     /// # Errors
     /// `NotFound`; the caller may not; the store failed.
     pub async fn remove(&self, caller: &Caller, installation: InstallationId) -> Result<(), ServiceError> {
-        let change = |inner: Arc<Inner>, author: Author, draft: Draft| async move { inner.remove(&author, draft).await };
+        let change =
+            |inner: Arc<Inner>, author: Author, draft: Draft| async move { inner.remove(&author, draft).await };
         self.change(caller, installation, change).await
     }
 

@@ -77,7 +77,10 @@ mod tests {
             panic!("the configuration was accepted");
         };
         let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert!(pointers.contains(&"/words/1") && pointers.contains(&"/limit") && pointers.contains(&""), "{problems:?}");
+        assert!(
+            pointers.contains(&"/words/1") && pointers.contains(&"/limit") && pointers.contains(&""),
+            "{problems:?}"
+        );
         let text = format!("{problems:?}");
         assert!(!text.contains("77") && !text.contains("s3cret"), "{text}");
     }

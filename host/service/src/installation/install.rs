@@ -287,8 +287,7 @@ impl Inner {
         draft.record.changed_at = self.ports.clock.now();
         let value = serde_json::to_vec(&draft.record)
             .map_err(|_| ServiceError::Internal { what: "writing an installation" })?;
-        let write =
-            StateWrite { key: record_key(draft.record.id), value: Some(value.into()), expect: draft.expect };
+        let write = StateWrite { key: record_key(draft.record.id), value: Some(value.into()), expect: draft.expect };
         self.audit.commit(scope, vec![write], entry).await?;
         let dropped = dropped(draft.live.as_ref(), &draft.record);
         let log = log.or_else(|| draft.live.as_ref().map(|live| Arc::clone(&live.log)));

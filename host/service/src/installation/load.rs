@@ -49,7 +49,11 @@ impl Inner {
 
     /// Reads an edition's package from the store and checks it once more: it may have been revoked, and
     /// the store may have been tampered with.
-    pub(super) async fn reopen(&self, scope: &TenantScope, edition: &Edition) -> Result<(Bytes, Package), ServiceError> {
+    pub(super) async fn reopen(
+        &self,
+        scope: &TenantScope,
+        edition: &Edition,
+    ) -> Result<(Bytes, Package), ServiceError> {
         let bytes = packages::get(&self.ports.blobs, scope, edition.blob).await?;
         let policy = self.trust.policy(scope).await?;
         let now = edition.verified_at.as_millis();

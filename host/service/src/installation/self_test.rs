@@ -147,15 +147,8 @@ enum Break {
 }
 
 impl Break {
-    const ALL: [Self; 7] = [
-        Self::Trap,
-        Self::Endless,
-        Self::OutOfMemory,
-        Self::Refusal,
-        Self::InvalidAnswer,
-        Self::Busy,
-        Self::NotLoaded,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Trap, Self::Endless, Self::OutOfMemory, Self::Refusal, Self::InvalidAnswer, Self::Busy, Self::NotLoaded];
 
     /// The name of the case, and the code that the receipt must bear.
     const fn name(self) -> (&'static str, &'static str) {

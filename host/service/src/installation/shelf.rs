@@ -143,10 +143,8 @@ pub(super) fn bare_link(tenant: TenantId, record: &Record, edition: &Edition, en
 
 /// What a loaded plugin checks messages with.
 pub(super) fn engine(plugin: &dyn LoadedPlugin) -> Engine {
-    let missing = || Engine::Missing {
-        code: "no-hook".to_owned(),
-        text: "the plugin exports no content filter".to_owned(),
-    };
+    let missing =
+        || Engine::Missing { code: "no-hook".to_owned(), text: "the plugin exports no content filter".to_owned() };
     plugin.content_filter().map_or_else(missing, |filter: Arc<dyn ContentFilter>| Engine::Live(filter))
 }
 

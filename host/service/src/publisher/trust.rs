@@ -54,10 +54,8 @@ impl Trusted {
     }
 
     fn check_size(&self) -> Result<(), ServiceError> {
-        let entries = self.publishers.len()
-            + self.revoked.keys.len()
-            + self.revoked.digests.len()
-            + self.development.len();
+        let entries =
+            self.publishers.len() + self.revoked.keys.len() + self.revoked.digests.len() + self.development.len();
         if entries > ENTRIES {
             let limit = u64::try_from(ENTRIES).ok();
             let problem = format!("would be more than {ENTRIES} entries");

@@ -1,0 +1,96 @@
+//! The first step of a send.
+
+use warbler_domain::{
+    Append, Audience, Body, ConversationId, Event, EventKind, Expect, Message, MessageId, Sequence, StateWrite,
+};
+
+use super::commit::{Held, Prepared};
+use super::idempotency::{Asked, repeated};
+use super::judge::{Case, Fate, judge};
+use super::{Send, body, locate};
+use crate::core::Core;
+use crate::review::{HeldEdit, HeldRecord};
+use crate::{Caller, ServiceError, records};
+
+pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Prepared, ServiceError> {
+    caller.live()?;
+    let (scope, sender) = (caller.scope(), caller.user());
+    let room = core.room_of(scope, sender, send.conversation).await?;
+    body::check_key(core, &send.key)?;
+    body::check(core, &send.body)?;
+    let mut mentions = send.mentions;
+    body::check_mentions(core, &room, &mut mentions)?;
+    let asked = Asked { edit: None, body: &send.body, reply_to: send.reply_to, mentions: &mentions };
+    let asked = asked.digests(sender, &send.key);
+    if let Some(sent) = repeated(core, scope, send.conversation, &asked, &send.key).await? {
+        core.meters.repeated.increment(1);
+        return Ok(Prepared::repeated(sent));
+    }
+    caller.person().messages.take()?;
+    let at = core.now();
+    caller.inner().touch(at);
+    if let Some(answered) = send.reply_to {
+        let found = locate(core, scope, send.conversation, answered).await?;
+        let is_there = found.is_some_and(|event| super::history::may_see(&event, sender));
+        if !is_there {
+            return Err(ServiceError::NotFound { what: "message to reply to" });
+        }
+    }
+    let body = body::complete(core, caller, send.body).await?;
+    let id = MessageId::from_uuid(core.ports.ids.next());
+    let case = Case { id, at, body, reply_to: send.reply_to, mentions: mentions.clone(), edit: false };
+    let outcome = judge(core, caller, &room, case).await?;
+    if let Fate::Hold { reason, entry } = outcome.fate {
+        let record = HeldRecord {
+            id,
+            conversation: send.conversation,
+            sender,
+            held_at: at,
+            reason,
+            body: outcome.body,
+            original: outcome.original,
+            reply_to: send.reply_to,
+            mentions,
+            caution: outcome.caution,
+            receipts: outcome.receipts,
+            key: send.key,
+            idempotency: asked.into(),
+            edit: None::<HeldEdit>,
+            approval: None,
+        };
+        return Ok(Prepared::held(*scope, Held { record: Box::new(record), entry }));
+    }
+    let audience = if matches!(outcome.fate, Fate::Discard) { Audience::Only(sender) } else { Audience::Members };
+    let writes = if audience == Audience::Members { grants(send.conversation, id, &outcome.body)? } else { Vec::new() };
+    let message = Message {
+        id,
+        sender,
+        sent_at: at,
+        edited_at: None,
+        body: Some(outcome.body),
+        reply_to: send.reply_to,
+        mentions,
+        caution: outcome.caution,
+        receipts: outcome.receipts,
+    };
+    let event = Event {
+        conversation: send.conversation,
+        sequence: Sequence::default(),
+        at,
+        actor: sender,
+        audience,
+        kind: EventKind::Posted { message },
+    };
+    Ok(Prepared::append(*scope, Append { event, idempotency: Some(asked), amend: None, writes }))
+}
+
+/// Lets the members of the conversation see the file that a message carries.
+pub(crate) fn grants(
+    conversation: ConversationId,
+    message: MessageId,
+    body: &Body,
+) -> Result<Vec<StateWrite>, ServiceError> {
+    let Body::File { attachment } = body else { return Ok(Vec::new()) };
+    let key = records::sent_in(attachment.id, conversation, message);
+    Ok(vec![records::put(key, &(), Expect::Any)?])
+}

@@ -1,0 +1,130 @@
+//! The limits and costs that an operator may set. The defaults suit a small enterprise on one machine.
+
+use std::time::Duration;
+
+use warbler_domain::{ByteSize, MessageLimits};
+use warbler_package::HostVersion;
+use zeroize::Zeroizing;
+
+use crate::installation::PluginOptions;
+
+/// A token bucket: so many at once, and so many more per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many at once.
+    pub burst: u32,
+    /// How many more in each second, spread evenly.
+    pub per_second: u32,
+}
+
+/// The cost of an Argon2id hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Default for PasswordCost {
+    /// 19 MiB, two passes, one lane: the first choice of the OWASP Password Storage Cheat Sheet.
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
+    }
+}
+
+/// How often callers may do what they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Messages and edits, per person.
+    pub messages: Rate,
+    /// Signs of typing, per person.
+    pub typing: Rate,
+    /// Frames of any kind, per session.
+    pub frames: Rate,
+    /// Sign-ins, per address (IPv6: per /64).
+    pub sign_ins: Rate,
+    /// Wrong passwords in a row before the account has to wait.
+    pub failures_before_wait: u32,
+    /// The first wait; it doubles with each further failure.
+    pub first_wait: Duration,
+    /// The longest wait. Short, because it can be forced upon an account by a stranger.
+    pub longest_wait: Duration,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            messages: Rate { burst: 60, per_second: 20 },
+            typing: Rate { burst: 5, per_second: 2 },
+            frames: Rate { burst: 200, per_second: 100 },
+            sign_ins: Rate { burst: 20, per_second: 1 },
+            failures_before_wait: 5,
+            first_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_mins(1),
+        }
+    }
+}
+
+/// What an operator may set.
+#[derive(Clone)]
+pub struct Options {
+    /// The token that makes its bearer the operator; without one there is no operator.
+    pub operator_token: Option<Zeroizing<String>>,
+    /// What a message may carry.
+    pub messages: MessageLimits,
+    /// The largest file.
+    pub attachment: ByteSize,
+    /// The most members of a conversation.
+    pub conversation_members: usize,
+    /// How often callers may do what they do.
+    pub rates: RateLimits,
+    /// The cost of a password hash.
+    pub password_cost: PasswordCost,
+    /// Password hashes that may be computed at a time.
+    pub password_workers: usize,
+    /// Deliveries that may wait for a slow connection before it has to catch up from the log.
+    pub connection_queue: usize,
+    /// Live connections of one session.
+    pub connections_per_session: usize,
+    /// Entries that each in-memory projection may hold.
+    pub cache_entries: usize,
+    /// How often last-seen times are written, and sessions looked through for those that are over.
+    pub session_sweep: Duration,
+    /// What plugins are held to.
+    pub plugins: PluginOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            operator_token: None,
+            messages: MessageLimits::default(),
+            attachment: ByteSize::mib(100),
+            conversation_members: 2_000,
+            rates: RateLimits::default(),
+            password_cost: PasswordCost::default(),
+            password_workers: 2,
+            connection_queue: 1_024,
+            connections_per_session: 8,
+            cache_entries: 65_536,
+            session_sweep: Duration::from_secs(5),
+            plugins: PluginOptions::new(own_version()),
+        }
+    }
+}
+
+/// The version that packages may ask for: all crates of the workspace have the same.
+fn own_version() -> HostVersion {
+    let unreadable = |_| HostVersion::new(semver::Version::new(0, 0, 0));
+    env!("CARGO_PKG_VERSION").parse().unwrap_or_else(unreadable)
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The operator's token must not reach a log.
+        f.debug_struct("Options").field("rates", &self.rates).field("messages", &self.messages).finish_non_exhaustive()
+    }
+}
