@@ -1,8 +1,8 @@
 //! The use cases of Warbler: everything that it does, without HTTP and without WebAssembly. The
 //! arrows go down to the ports of `warbler_domain`; this crate never names wasmtime, axum, sled or NATS.
 //!
-//! [`Service::start`] takes the [`Ports`], the [`Options`] and the [`Tasks`], and gives one [`Service`] with
-//! an area for each kind of use case. Each method takes the [`Caller`] (or [`OperatorCaller`]), whom only
+//! [`Service::start`] takes the [`Ports`], the [`Options`] and the [`PluginOptions`], and gives a [`Service`]
+//! with an area for each kind of use case. Each method takes the [`Caller`] (or [`OperatorCaller`]), whom only
 //! authentication makes, checks what they may do, and answers in domain types or with a [`ServiceError`].
 //!
 //! | area | methods |
@@ -14,8 +14,8 @@
 //! | [`messages`](Service::messages) | `prepare`, `prepare_edit`, `commit`, `send`, `edit`, `recall`, `history`, `read`, `reads`, `typing` |
 //! | [`review`](Service::review) | `list`, `get`, `approve`, `reject` |
 //! | [`attachments`](Service::attachments) | `put`, `get` |
-//! | [`live`](Service::live) | `connect` (then [`Connection::next`]), `online` |
-//! | [`extensions`](Service::extensions) | plugins, publishers, word lists, the audit log |
+//! | [`live`](Service::live) | `connect` (then [`Connection::next`] or [`Connection::into_stream`]), `online` |
+//! | [`plugins`](Service::plugins), [`publishers`](Service::publishers), [`word_lists`](Service::word_lists), [`audit`](Service::audit) | see there |
 //!
 //! A message takes one way, whoever sends it: [`Messages::prepare`] (limits, repetition, filters), then
 //! [`Messages::commit`] (the log), then the dispatcher of [`Connections`] brings it to all receivers.
@@ -63,7 +63,7 @@ pub use messages::{Edit, History, HistoryQuery, Messages, NewBody, Prepared, Sen
 pub use options::{Options, PasswordCost, Rate, RateLimits};
 pub use plugin_error::{ConfigProblem, PluginError, Step};
 pub use plugin_wiring::Extensions;
-pub use ports::{Entropy, Ports, SystemEntropy, Tasks};
+pub use ports::{Entropy, Ports, SystemEntropy};
 pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use review::{HeldMessage, Review};
 pub use service::Service;

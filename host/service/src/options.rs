@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use warbler_domain::{ByteSize, MessageLimits};
-use warbler_package::HostVersion;
 use zeroize::Zeroizing;
-
-use crate::installation::PluginOptions;
 
 /// A token bucket: so many at once, and so many more per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +90,6 @@ pub struct Options {
     pub cache_entries: usize,
     /// How often last-seen times are written, and sessions looked through for those that are over.
     pub session_sweep: Duration,
-    /// What plugins are held to.
-    pub plugins: PluginOptions,
 }
 
 impl Default for Options {
@@ -111,15 +106,8 @@ impl Default for Options {
             connections_per_session: 8,
             cache_entries: 65_536,
             session_sweep: Duration::from_secs(5),
-            plugins: PluginOptions::new(own_version()),
         }
     }
-}
-
-/// The version that packages may ask for: all crates of the workspace have the same.
-fn own_version() -> HostVersion {
-    let unreadable = |_| HostVersion::new(semver::Version::new(0, 0, 0));
-    env!("CARGO_PKG_VERSION").parse().unwrap_or_else(unreadable)
 }
 
 impl std::fmt::Debug for Options {

@@ -4,40 +4,29 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use warbler_domain::TenantScope;
 
 use crate::attachments::Attachments;
+use crate::audit::Audit;
 use crate::authentication::Authentication;
 use crate::conversations::Conversations;
 use crate::core::Core;
+use crate::installation::{PluginOptions, Plugins};
+use crate::lexicon::WordLists;
 use crate::live::{Connections, Dispatcher, Hub, spread_presence};
 use crate::members::Members;
 use crate::messages::Messages;
 use crate::plugin_wiring::Extensions;
+use crate::publisher::Publishers;
 use crate::review::Review;
 use crate::tenants::Tenants;
-use crate::{Options, Ports, ServiceError, Tasks};
+use crate::{Options, Ports, ServiceError, Tasks, records};
 
-/// Everything that Warbler does, by area.
+/// Everything that Warbler does, by area. Clones are the same service.
+#[derive(Clone)]
 pub struct Service {
-    /// Sign-in and sessions.
-    pub authentication: Authentication,
-    /// Tenants and their policies.
-    pub tenants: Tenants,
-    /// Accounts.
-    pub members: Members,
-    /// Conversations.
-    pub conversations: Conversations,
-    /// Messages.
-    pub messages: Messages,
-    /// Held messages.
-    pub review: Review,
-    /// Files.
-    pub attachments: Attachments,
-    /// Live delivery.
-    pub live: Connections,
-    /// Plugins, whom they may come from, word lists, and the audit log.
-    pub extensions: Extensions,
     core: Arc<Core>,
+    extensions: Extensions,
 }
 
 impl fmt::Debug for Service {
@@ -52,47 +41,115 @@ impl Service {
     ///
     /// # Errors
     /// The tenants could not be read.
-    pub async fn start(ports: Ports, options: Options, tasks: Tasks) -> Result<Arc<Self>, ServiceError> {
-        let extensions = Extensions::new(&ports, &tasks, options.plugins.clone());
+    pub async fn start(ports: Ports, options: Options, plugins: PluginOptions) -> Result<Self, ServiceError> {
+        let tasks = Tasks::default();
+        let extensions = Extensions::new(&ports, &tasks, plugins);
         let (hub, inbox) = Hub::new();
         // From before the first request on, so that nobody misses what the first one does.
         let (log, signals) = (ports.log.follow(), ports.feed.subscribe());
         let (presence, presence_work) = mpsc::unbounded_channel();
         let (feed, state) = (Arc::clone(&ports.feed), Arc::clone(&ports.state));
-        let core = Arc::new(Core::new(
-            ports,
-            options,
-            tasks.clone(),
-            extensions.audit.clone(),
-            extensions.filters.clone(),
-            hub.clone(),
-        ));
+        let (audit, filters) = (extensions.audit.clone(), extensions.filters.clone());
+        let core = Arc::new(Core::new(ports, options, tasks.clone(), audit, filters, hub.clone()));
         core.follow();
-        let tenants = Tenants::new(Arc::clone(&core), extensions.clone());
-        let known = tenants.load().await?;
-        extensions.start(&known).await;
+        let service = Self { core, extensions };
+        let known = service.tenants().load().await?;
+        service.extensions.start(&known).await;
         tasks.spawn(Dispatcher::new(presence).run(inbox, log, signals));
         tasks.spawn(spread_presence(presence_work, hub, feed, state));
-        let authentication = Authentication::new(Arc::clone(&core));
-        authentication.keep_sweeping();
-        Ok(Arc::new(Self {
-            authentication,
-            tenants,
-            members: Members::new(Arc::clone(&core)),
-            conversations: Conversations::new(Arc::clone(&core)),
-            messages: Messages::new(Arc::clone(&core)),
-            review: Review::new(Arc::clone(&core)),
-            attachments: Attachments::new(Arc::clone(&core)),
-            live: Connections::new(Arc::clone(&core)),
-            extensions,
-            core,
-        }))
+        service.authentication().keep_sweeping();
+        Ok(service)
+    }
+
+    /// Sign-in and sessions.
+    #[must_use]
+    pub fn authentication(&self) -> Authentication {
+        Authentication::new(Arc::clone(&self.core))
+    }
+
+    /// Tenants and their policies.
+    #[must_use]
+    pub fn tenants(&self) -> Tenants {
+        Tenants::new(Arc::clone(&self.core), self.extensions.clone())
+    }
+
+    /// Accounts.
+    #[must_use]
+    pub fn members(&self) -> Members {
+        Members::new(Arc::clone(&self.core))
+    }
+
+    /// Conversations.
+    #[must_use]
+    pub fn conversations(&self) -> Conversations {
+        Conversations::new(Arc::clone(&self.core))
+    }
+
+    /// Messages.
+    #[must_use]
+    pub fn messages(&self) -> Messages {
+        Messages::new(Arc::clone(&self.core))
+    }
+
+    /// Held messages.
+    #[must_use]
+    pub fn review(&self) -> Review {
+        Review::new(Arc::clone(&self.core))
+    }
+
+    /// Files.
+    #[must_use]
+    pub fn attachments(&self) -> Attachments {
+        Attachments::new(Arc::clone(&self.core))
+    }
+
+    /// Live delivery.
+    #[must_use]
+    pub fn live(&self) -> Connections {
+        Connections::new(Arc::clone(&self.core))
+    }
+
+    /// What tenants have installed.
+    #[must_use]
+    pub const fn plugins(&self) -> &Plugins {
+        &self.extensions.plugins
+    }
+
+    /// Whom plugins may come from.
+    #[must_use]
+    pub const fn publishers(&self) -> &Publishers {
+        &self.extensions.publishers
+    }
+
+    /// The tenants' word lists.
+    #[must_use]
+    pub const fn word_lists(&self) -> &WordLists {
+        &self.extensions.word_lists
+    }
+
+    /// The audit logs. Who may read them is the caller's question: `Right::ReadAudit`.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.extensions.audit
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// `Unavailable` when the service is closed, or the store failed.
+    pub async fn ready(&self) -> Result<(), ServiceError> {
+        if self.core.tasks.stop().is_cancelled() {
+            return Err(ServiceError::Unavailable { what: "it is closing" });
+        }
+        let scope = TenantScope::operator();
+        self.core.ports.state.get(&scope, &records::owners()).await?;
+        Ok(())
     }
 
     /// Stops: writes when sessions were last active, and ends the background tasks. Connections are told
     /// that the host is closing.
-    pub async fn stop(&self) {
-        self.authentication.sweep().await;
+    pub async fn close(&self) {
+        self.authentication().sweep().await;
         self.core.tasks.finish().await;
     }
 }

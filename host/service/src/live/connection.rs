@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use warbler_domain::{ConversationId, Sequence};
 
 use super::catch_up::Progress;
@@ -102,6 +104,20 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// The same as a stream of batches, for those who poll. It ends after an error.
+    #[must_use]
+    pub fn into_stream(self) -> BoxStream<'static, Result<Vec<Arc<Delivery>>, ServiceError>> {
+        let next = |connection: Option<Self>| async move {
+            let mut connection = connection?;
+            let mut batch = Vec::new();
+            match connection.next(&mut batch).await {
+                Ok(()) => Some((Ok(batch), Some(connection))),
+                Err(error) => Some((Err(error), None)),
+            }
+        };
+        futures::stream::unfold(Some(self), next).boxed()
     }
 
     async fn read(
