@@ -14,9 +14,10 @@ use crate::filters::FilterChains;
 use crate::live::Hub;
 use crate::members::Account;
 use crate::meters::Meters;
+use crate::ports::Tasks;
 use crate::rate::{Addresses, Attempts};
 use crate::tenants::TenantTable;
-use crate::{EndReason, Options, Ports, ServiceError, Tasks, records};
+use crate::{EndReason, Options, Ports, ServiceError, records};
 
 /// What all use cases share.
 pub(crate) struct Core {

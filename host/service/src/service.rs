@@ -17,10 +17,11 @@ use crate::live::{Connections, Dispatcher, Hub, spread_presence};
 use crate::members::Members;
 use crate::messages::Messages;
 use crate::plugin_wiring::Extensions;
+use crate::ports::Tasks;
 use crate::publisher::Publishers;
 use crate::review::Review;
 use crate::tenants::Tenants;
-use crate::{Options, Ports, ServiceError, Tasks, records};
+use crate::{Options, Ports, ServiceError, records};
 
 /// Everything that Warbler does, by area. Clones are the same service.
 #[derive(Clone)]
