@@ -299,7 +299,11 @@ mod tests {
             prop_assert!(open_state(&key, b"k", &bytes).is_err());
             prop_assert!(open_idempotency(&key, b"k", &asked, &bytes).is_err());
             prop_assert!(BlobKey::open(&tenant_key(), "name", &bytes).is_err());
-            let _ = (layout::read_pointer(&bytes), layout::state_key(&bytes), layout::last_number(&bytes));
+            let _ = (layout::state_key(&bytes), layout::last_number(&bytes));
+            let last = u64::from(format);
+            let pointers = layout::read_pointers(last, &bytes);
+            let whole = bytes.len() % 24 == 0 && bytes.len() / 24 <= usize::from(format);
+            prop_assert_eq!(pointers.map(|pointers| pointers.len()), whole.then_some(bytes.len() / 24));
         }
     }
 }

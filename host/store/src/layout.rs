@@ -4,7 +4,7 @@
 //! | kind | then | value |
 //! |---|---|---|
 //! | `e` | tenant, conversation, sequence | sealed event |
-//! | `p` | tenant, position | conversation and sequence of the event there |
+//! | `p` | tenant, position | conversations and sequences of the events of one group, of which the last has that position |
 //! | `i` | tenant, conversation, idempotency key | sealed digest of the content, and the sequence |
 //! | `s` | tenant, text of the state key | version, then the sealed value |
 //! | `r` | tenant | the version that the tenant's last state write got |
@@ -22,6 +22,9 @@ pub(crate) const LAYOUT_KEY: &[u8] = b"m";
 
 /// Bytes of a raw key before the part that differs within one tenant.
 const TENANT_PREFIX: usize = 17;
+
+/// Bytes that name one event: conversation and sequence.
+const POINTER: usize = 24;
 
 /// What a raw key leads to. Also tells the sealing keys of one tenant apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,14 +88,15 @@ pub(crate) fn events(
     KeyRange { from: event(tenant, conversation, first), to, newest_first }
 }
 
-/// Where the event at a position of the tenant's log is named.
+/// Where the events of a group are named, by the position of the last. One record for all of them,
+/// since every record costs the database a page.
 pub(crate) fn position(tenant: TenantId, position: Position) -> Vec<u8> {
     let mut key = start(Kind::Position, tenant, 8);
     key.extend_from_slice(&position.0.to_be_bytes());
     key
 }
 
-/// All positions from `first` on.
+/// The records that name the positions from `first` on; the first of them may begin before it.
 pub(crate) fn positions(tenant: TenantId, first: Position, newest_first: bool) -> KeyRange {
     let mut to = position(tenant, Position(u64::MAX));
     to.push(0);
@@ -162,19 +166,29 @@ pub(crate) fn state_key(raw: &[u8]) -> Option<StateKey> {
     Some(StateKey::from_text(String::from_utf8(text.to_vec()).ok()?))
 }
 
-/// What stands under a position: the conversation, and the place in it.
-pub(crate) fn write_pointer(conversation: ConversationId, sequence: Sequence) -> [u8; 24] {
-    let mut pointer = [0; 24];
-    let (left, right) = pointer.split_at_mut(16);
-    left.copy_from_slice(conversation.as_bytes());
-    right.copy_from_slice(&sequence.0.to_be_bytes());
-    pointer
+/// Names one more event of a group.
+pub(crate) fn push_pointer(pointers: &mut Vec<u8>, conversation: ConversationId, sequence: Sequence) {
+    pointers.extend_from_slice(conversation.as_bytes());
+    pointers.extend_from_slice(&sequence.0.to_be_bytes());
 }
 
-/// Reads what [`write_pointer`] wrote.
-pub(crate) fn read_pointer(bytes: &[u8]) -> Option<(ConversationId, Sequence)> {
-    let (conversation, rest) = bytes.split_first_chunk::<16>()?;
-    let sequence: [u8; 8] = rest.try_into().ok()?;
-    let conversation = ConversationId::from_uuid(uuid::Uuid::from_bytes(*conversation));
-    Some((conversation, Sequence(u64::from_be_bytes(sequence))))
+/// An event's position, and where it stands.
+pub(crate) type Pointer = (Position, ConversationId, Sequence);
+
+/// Reads the record that names the events of a group, the last of which has the position `last`.
+pub(crate) fn read_pointers(last: u64, bytes: &[u8]) -> Option<Vec<Pointer>> {
+    let entries = bytes.chunks_exact(POINTER);
+    let count = u64::try_from(entries.len()).ok()?;
+    if !entries.remainder().is_empty() {
+        return None;
+    }
+    let first = last.checked_sub(count)?.checked_add(1)?;
+    (first..)
+        .zip(entries)
+        .map(|(position, entry)| {
+            let (conversation, sequence) = entry.split_first_chunk::<16>()?;
+            let conversation = ConversationId::from_uuid(uuid::Uuid::from_bytes(*conversation));
+            Some((Position(position), conversation, Sequence(last_number(sequence)?)))
+        })
+        .collect()
 }

@@ -1,11 +1,13 @@
 //! Decides each request in its turn: whether it repeats or conflicts, which places and versions it
 //! gets, and what it changes. Nothing joins the group unless all of the request can.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use warbler_domain::{
-    Appended, Committed, Expect, Idempotency, Sequence, StateChange, StateWrite, StoreError, TenantId, Versioned,
+    Appended, Committed, Expect, Idempotency, Position, Sequence, StateChange, StateWrite, StoreError, TenantId,
+    Versioned,
 };
 
 use super::group::{Group, Step};
@@ -52,7 +54,7 @@ impl Decider {
         let sequence = self.heads.next_sequence(&*self.records, tenant, conversation)?;
         let position = self.heads.next_position(&*self.records, tenant)?;
         let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
-        let mut steps = Vec::with_capacity(4);
+        let mut steps = Vec::with_capacity(3);
         if let Some((place, draft)) = amend {
             let key = layout::event(tenant, conversation, place);
             let before = group.get(&*self.records, &key)?.ok_or(StoreError::Missing { what: "event to amend" })?;
@@ -62,8 +64,6 @@ impl Decider {
         let place = layout::event(tenant, conversation, sequence);
         let value = subkey.seal(&place, 0, draft)?;
         steps.push(Step { key: place, value: Some(value), before: None });
-        let pointer = Bytes::copy_from_slice(&layout::write_pointer(conversation, sequence));
-        steps.push(Step { key: layout::position(tenant, position), value: Some(pointer), before: None });
         if let Some(asked) = &idempotency {
             let place = layout::idempotency(tenant, conversation, &asked.key);
             let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
@@ -92,6 +92,22 @@ impl Decider {
         Ok(())
     }
 
+    /// Names the group's events in their tenants' logs, once all are decided.
+    pub(super) fn finish(group: &mut Group) {
+        let mut logs: HashMap<TenantId, (Position, Vec<u8>)> = HashMap::new();
+        for Committed { tenant, position, event } in &group.committed {
+            let (last, pointers) = logs.entry(*tenant).or_default();
+            *last = *position;
+            layout::push_pointer(pointers, event.conversation, event.sequence);
+        }
+        for (tenant, (last, pointers)) in logs {
+            if !group.purged.contains(&tenant) {
+                let key = layout::position(tenant, last);
+                group.take([Step { key, value: Some(Bytes::from(pointers)), before: None }]);
+            }
+        }
+    }
+
     /// Deletes some records of a tenant; whether there may be more.
     pub(super) fn purge(&mut self, group: &mut Group, tenant: TenantId) -> Result<bool, StoreError> {
         let mut left = PURGED_AT_ONCE;
@@ -105,6 +121,7 @@ impl Decider {
             left -= found.len();
             group.take(found.into_iter().map(|(key, before)| Step { key, value: None, before: Some(before) }));
         }
+        group.purged.push(tenant);
         self.heads.forget(tenant);
         Ok(left == 0)
     }

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
-use warbler_domain::{Appended, Committed, StateChange, StoreError};
+use warbler_domain::{Appended, Committed, StateChange, StoreError, TenantId};
 
 use super::queue::Reply;
 use crate::backend::{Change, Changes, Records};
@@ -40,6 +40,8 @@ pub(super) struct Step {
 pub(super) struct Group {
     pub(super) changes: Changes,
     pub(super) committed: Vec<Committed>,
+    /// Tenants whose records this group deletes.
+    pub(super) purged: Vec<TenantId>,
     pub(super) news: Vec<StateChange>,
     pub(super) answers: Vec<Answer>,
     pub(super) writes: usize,

@@ -99,6 +99,7 @@ impl Committer {
             size += request.size();
             self.decide(group, request);
         }
+        Decider::finish(group);
     }
 
     fn decide(&mut self, group: &mut Group, request: Request) {

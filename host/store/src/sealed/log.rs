@@ -12,8 +12,11 @@ use warbler_domain::{
 use crate::backend::Record;
 use crate::codec;
 use crate::commit::{AppendRequest, Hub, Queue, Snapshot, View};
-use crate::layout::{self, KeyRange, Kind};
+use crate::layout::{self, KeyRange, Kind, Pointer};
 use crate::seal::{Keyring, TenantKey};
+
+/// Groups of a tenant's log that are read at a time. One may name up to a thousand events, or a single one.
+const GROUPS: usize = 16;
 
 /// The message log.
 pub(crate) struct SealedLog {
@@ -110,17 +113,13 @@ impl MessageLog for SealedLog {
         let tenant = scope.tenant();
         let key = self.keys.get(tenant)?;
         let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
-        let range = layout::positions(tenant, Position(first), false);
-        let corrupt = || StoreError::Corrupt { what: "position" };
         // Opened outside, since nothing is committed while the view is read.
         let found = self.view.read(|snapshot| {
-            let pointers = snapshot.range(&range, limit)?;
-            let at = |(raw, pointer): &Record| {
-                let position = Position(layout::last_number(raw).ok_or_else(corrupt)?);
-                let (conversation, sequence) = layout::read_pointer(pointer).ok_or_else(corrupt)?;
+            let pointers = pointers(snapshot, scope, first, limit)?;
+            let at = |(position, conversation, sequence): Pointer| {
                 Ok((position, conversation, event_at(snapshot, scope, conversation, sequence)?))
             };
-            pointers.iter().map(at).collect::<Result<Vec<_>, StoreError>>()
+            pointers.into_iter().map(at).collect::<Result<Vec<_>, StoreError>>()
         })?;
         let open = |(position, conversation, record): &(Position, ConversationId, _)| {
             let event = open(&key, *conversation, record)?;
@@ -132,6 +131,31 @@ impl MessageLog for SealedLog {
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {
         self.hub.follow()
     }
+}
+
+/// Where the tenant's events from position `first` on stand, at most `limit`.
+fn pointers(
+    snapshot: &Snapshot<'_>,
+    scope: &TenantScope,
+    mut first: u64,
+    limit: usize,
+) -> Result<Vec<Pointer>, StoreError> {
+    let corrupt = || StoreError::Corrupt { what: "position" };
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let groups = snapshot.range(&layout::positions(scope.tenant(), Position(first), false), GROUPS)?;
+        if groups.is_empty() {
+            break;
+        }
+        for (raw, record) in groups {
+            let last = layout::last_number(&raw).ok_or_else(corrupt)?;
+            let pointers = layout::read_pointers(last, &record).ok_or_else(corrupt)?;
+            found.extend(pointers.into_iter().filter(|(position, ..)| position.0 >= first));
+            first = last.checked_add(1).ok_or_else(corrupt)?;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// The record of the event at a place that is known to be taken.

@@ -14,6 +14,7 @@ on_every_backend! {
     an_empty_conversation_has_head_0_and_no_events,
     reading_both_ways_keeps_to_its_borders,
     a_tenant_s_log_has_every_event_once_in_the_order_of_commits,
+    a_tenant_s_log_reads_in_any_pages_however_it_was_grouped,
     an_amendment_shows_in_every_later_read_and_keeps_its_place,
     amending_a_place_that_is_not_taken_changes_nothing,
     an_event_past_the_limit_is_refused_and_takes_no_place,
@@ -128,6 +129,29 @@ async fn a_tenant_s_log_has_every_event_once_in_the_order_of_commits(host: Host)
     }
     assert_eq!(seen, (0..10).map(|number| number.to_string()).collect::<Vec<_>>());
     assert!(host.log.read_tenant(&host.one, Position(u64::MAX), 4).await.unwrap().is_empty());
+}
+
+async fn a_tenant_s_log_reads_in_any_pages_however_it_was_grouped(host: Host) {
+    let writers: Vec<_> = (0..60_u128)
+        .map(|writer| {
+            let (log, one) = (host.log.clone(), host.one);
+            tokio::spawn(async move {
+                for turn in 0..3 {
+                    log.append(&one, post(conversation(writer % 4), &format!("{writer} {turn}"))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let whole = host.log.read_tenant(&host.one, Position(0), usize::MAX).await.unwrap();
+    assert!(whole.iter().map(|committed| committed.position.0).eq(1..=180));
+    for (after, limit) in [(0, 1), (1, 1), (17, 30), (90, 90), (90, 1000), (179, 5), (180, 5), (0, 0)] {
+        let page = host.log.read_tenant(&host.one, Position(after), limit).await.unwrap();
+        let after = usize::try_from(after).unwrap();
+        assert_eq!(page, whole[after..(after + limit).min(180)]);
+    }
 }
 
 async fn an_amendment_shows_in_every_later_read_and_keeps_its_place(host: Host) {
