@@ -2,11 +2,12 @@
 
 mod component;
 mod rust;
+mod script;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use warbler_package::{Limits, Package, embed_manifest};
 
 use crate::project::{Language, Project};
@@ -45,12 +46,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Compiles without making a plugin: for modules of other hosts, which the same toolchain serves.
+pub(crate) fn compile(arguments: &Arguments) -> Result<()> {
+    let project = Project::open(&arguments.project.project)?;
+    if project.language != Language::Rust {
+        bail!("only Rust projects have core modules");
+    }
+    let module = rust::module(&project)?;
+    let out = arguments.out.clone().unwrap_or_else(|| project.default_out());
+    fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let path = out.join(module.file_name().context("the module has no name")?);
+    fs::copy(&module, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}
+
 /// Builds `project` into `out`. The same input gives the same bytes.
 pub(crate) fn build(project: &Project, out: &Path) -> Result<Built> {
     // Read first: a mistake in it should not cost a compilation.
     let manifest = project.manifest()?;
     let component = match project.language {
         Language::Rust => rust::build(project)?,
+        Language::Js => script::javascript(project)?,
+        Language::Python => script::python(project)?,
     };
     let described = component::with_metadata(&component, project)?;
     let bytes = embed_manifest(&described, &manifest).context("the manifest cannot be put into the component")?;

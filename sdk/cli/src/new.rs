@@ -56,9 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn files(arguments: &Arguments) -> Result<Vec<File>> {
     let Hook::ContentFilter = arguments.hook;
     let mut files = template::content_filter(arguments.lang, arguments.name.as_str());
-    if arguments.lang == Language::Rust {
-        files.extend(sdk::vendored("vendor/warbler")?);
-    }
+    files.extend(match arguments.lang {
+        Language::Rust => sdk::vendored("vendor/warbler")?,
+        Language::Js | Language::Python => sdk::contract("wit/deps/warbler-plugin"),
+    });
     Ok(files)
 }
 

@@ -21,6 +21,11 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
+    /// The project's folder.
+    pub(crate) fn project_folder(&self) -> &Path {
+        &self.project.project
+    }
+
     /// The package's file.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A plugin's project: its language, what its files say of it, and its manifest.
 
+mod javascript;
+mod python;
 mod rust;
 
 use std::fs;
@@ -14,6 +16,10 @@ use warbler_package::{Limits, Manifest};
 pub(crate) enum Language {
     /// Rust.
     Rust,
+    /// JavaScript.
+    Js,
+    /// Python.
+    Python,
 }
 
 /// What a project's own file says of the plugin: `Cargo.toml`, `package.json` or `pyproject.toml`.
@@ -35,7 +41,7 @@ pub(crate) struct Project {
     pub(crate) folder: PathBuf,
     /// Its language.
     pub(crate) language: Language,
-    /// Where build files go.
+    /// Where a compiler's own files go.
     pub(crate) target: PathBuf,
     /// Folders whose paths must not appear in the component, with what stands for them.
     pub(crate) private_paths: Vec<(PathBuf, String)>,
@@ -53,12 +59,25 @@ impl Project {
         if folder.join("Cargo.toml").is_file() {
             return rust::open(folder);
         }
-        bail!("{} holds no plugin: there is no Cargo.toml. `warbler-plugin new` makes one", folder.display());
+        if folder.join("package.json").is_file() {
+            return Ok(Self::scripted(Language::Js, javascript::about(&folder)?, folder));
+        }
+        if folder.join("pyproject.toml").is_file() {
+            return Ok(Self::scripted(Language::Python, python::about(&folder)?, folder));
+        }
+        bail!(
+            "{} holds no plugin: there is no Cargo.toml, package.json or pyproject.toml. `warbler-plugin new` makes one",
+            folder.display()
+        );
     }
 
-    /// Where its package goes unless told otherwise.
+    fn scripted(language: Language, about: About, folder: PathBuf) -> Self {
+        Self { target: folder.join("target"), folder, language, private_paths: Vec::new(), about }
+    }
+
+    /// Where its package goes unless told otherwise: the same place whatever the settings of cargo are.
     pub(crate) fn default_out(&self) -> PathBuf {
-        self.target.join("warbler")
+        self.folder.join("target").join("warbler")
     }
 
     /// The name of its package's file.

@@ -23,7 +23,10 @@ pub(super) fn with_metadata(component: &[u8], project: &Project) -> Result<Vec<u
     metadata.version = AddMetadataField::Set(Version::new(about.version.clone()));
     metadata.processed_by = vec![("warbler-plugin".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     metadata.language = match project.language {
-        Language::Rust => Vec::new(), // The compiler says it itself.
+        // The compiler says it itself.
+        Language::Rust => Vec::new(),
+        Language::Js => vec![("JavaScript".to_owned(), String::new())],
+        Language::Python => vec![("Python".to_owned(), String::new())],
     };
     if let Some(description) = &about.description {
         metadata.description = AddMetadataField::Set(Description::new(description.clone()));

@@ -15,11 +15,16 @@ use crate::toolchain::{TARGET, Toolchain};
 /// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
-/// Compiles `project` and makes a component of it.
-pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
+/// Compiles `project` to a core module, and gives its file.
+pub(super) fn module(project: &Project) -> Result<PathBuf> {
     let toolchain = Toolchain::find()?;
     let heading = format!("compiling {} by {}", project.about.name, toolchain.describe());
-    let module = say::step(&heading, || compile(project, &toolchain))?;
+    say::step(&heading, || compile(project, &toolchain))
+}
+
+/// Compiles `project` and makes a component of it.
+pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
+    let module = module(project)?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     component::from_module(&bytes).context(
         "the compiled module is no plugin: does its lib.rs end with \

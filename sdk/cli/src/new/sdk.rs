@@ -40,9 +40,14 @@ const SOURCE: [(&str, &str); 19] = embedded!("../../../rust":
 /// The workspace that the SDK's manifest inherits from.
 const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
 
+/// The contract's files below `folder`.
+pub(super) fn contract(folder: &str) -> Vec<File> {
+    CONTRACT.iter().map(|(place, text)| (format!("{folder}/{place}"), (*text).to_owned())).collect()
+}
+
 /// The SDK below `folder`, with the contract where its source looks for it.
 pub(super) fn vendored(folder: &str) -> Result<Vec<File>> {
-    let contract = CONTRACT.iter().map(|(place, text)| Ok((format!("{folder}/wit/v0.1/{place}"), (*text).to_owned())));
+    let contract = contract(&format!("{folder}/wit/v0.1")).into_iter().map(Ok);
     let source = SOURCE.iter().map(|(place, text)| {
         let text = if *place == "Cargo.toml" { standalone(text)? } else { (*text).to_owned() };
         Ok((format!("{folder}/sdk/rust/{place}"), text))
