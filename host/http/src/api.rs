@@ -1,6 +1,5 @@
 //! What every handler works with: the service, the options, and the sockets that are open.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +7,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warbler_domain::{ByteSize, Ids, MessageLimits};
 use warbler_service::Service;
-
-/// Who is at the other end of the connection. Whoever accepts connections adds it to each request.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-impl Peer {
-    /// The address, with IPv4 within IPv6 taken out of it.
-    pub(crate) fn ip(self) -> IpAddr {
-        self.0.ip().to_canonical()
-    }
-}
 
 /// Renders the metrics for Prometheus.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;

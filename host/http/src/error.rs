@@ -1,9 +1,9 @@
 //! What the service's errors become: the one place that knows status codes.
 
 use axum::http::StatusCode;
-use warbler_service::{EndReason, ServiceError};
+use warbler_service::{ConfigProblem, EndReason, PluginError, ServiceError};
 
-use crate::problem::{Problem, ProblemReason};
+use crate::problem::{Problem, ProblemPlace, ProblemReason};
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
@@ -27,6 +27,7 @@ impl From<ServiceError> for Problem {
                 .because(ProblemReason { code: reason.code, text: reason.text }, can_edit),
             ServiceError::TooLarge { limit, .. } => plain(StatusCode::PAYLOAD_TOO_LARGE).limited(limit),
             ServiceError::Unavailable { .. } => plain(StatusCode::SERVICE_UNAVAILABLE),
+            ServiceError::Plugin(error) => refused(error),
             ServiceError::Store(source) => {
                 tracing::error!(error = &source as &dyn std::error::Error, "the store failed");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "the store failed; the host's log has the details")
@@ -37,6 +38,21 @@ impl From<ServiceError> for Problem {
             }
         }
     }
+}
+
+/// A plugin that was refused: the request was understood, and its content does not do.
+fn refused(error: PluginError) -> Problem {
+    let transient = error.is_transient();
+    let status = if transient { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let problem = Problem::new(status, error.code(), error.to_string()).titled("Plugin refused");
+    let step = error.step().as_str();
+    let places = match error {
+        PluginError::Config { problems } => {
+            problems.into_iter().map(|ConfigProblem { pointer, text }| ProblemPlace { pointer, text }).collect()
+        }
+        _ => Vec::new(),
+    };
+    problem.at_step(step, places)
 }
 
 const fn title(reason: EndReason) -> &'static str {

@@ -35,7 +35,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             ));
         }
         let limit = request.extensions().get::<BodyLimit>().map_or(BODY_LIMIT, |limit| limit.0);
-        let bytes = to_bytes(request.with_limited_body().into_body(), limit).await.map_err(|error| read(&error, limit))?;
+        let bytes =
+            to_bytes(request.with_limited_body().into_body(), limit).await.map_err(|error| read(&error, limit))?;
         decode(&bytes).map(Self)
     }
 }

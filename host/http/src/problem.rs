@@ -45,6 +45,21 @@ pub struct Problem {
     /// Whether the sender is invited to edit a rejected message and send it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     can_edit: Option<bool>,
+    /// At which step a plugin was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    /// What does not fit in a plugin's configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<ProblemPlace>,
+}
+
+/// A place in a configuration that does not fit its schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProblemPlace {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub(crate) pointer: String,
+    /// What is wrong.
+    pub(crate) text: String,
 }
 
 /// Why a message was rejected, in two voices.
@@ -78,6 +93,12 @@ impl Problem {
     /// What was sent does not parse at all.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail).titled("Malformed request")
+    }
+
+    /// A binary frame came over the socket.
+    pub(crate) fn binary() -> Self {
+        let detail = "frames are JSON text, not binary";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
     }
 
     /// There is nothing of this kind that the caller may see.
@@ -141,6 +162,13 @@ impl Problem {
     pub(crate) fn because(mut self, reason: ProblemReason, can_edit: bool) -> Self {
         self.reason = Some(reason);
         self.can_edit = Some(can_edit);
+        self
+    }
+
+    /// The same problem, with the step at which a plugin was refused and the places that do not fit.
+    pub(crate) fn at_step(mut self, step: &'static str, problems: Vec<ProblemPlace>) -> Self {
+        self.step = Some(step);
+        self.problems = problems;
         self
     }
 

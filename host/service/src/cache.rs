@@ -47,9 +47,11 @@ impl<K: Hash + Eq + Clone, T> Cache<K, T> {
     }
 
     /// What is there, or what `load` finds. A load that was overtaken by a change is made again.
-    pub(crate) async fn get_or_load<F>(&self, key: &K, load: F) -> Result<Option<Arc<T>>, ServiceError>
+    // A plain closure, since the futures of async closures are not known to be `Send` for every lifetime.
+    pub(crate) async fn get_or_load<F, Loading>(&self, key: &K, load: F) -> Result<Option<Arc<T>>, ServiceError>
     where
-        F: AsyncFn() -> Result<Option<T>, ServiceError>,
+        F: Fn() -> Loading,
+        Loading: Future<Output = Result<Option<T>, ServiceError>>,
     {
         loop {
             let changes = {
@@ -140,7 +142,7 @@ mod tests {
     async fn a_load_that_a_change_overtakes_is_made_again() {
         let cache = Cache::<u8, &str>::new(64);
         let loads = std::cell::Cell::new(0);
-        let found = cache.get_or_load(&1, async || {
+        let found = cache.get_or_load(&1, || async {
             loads.set(loads.get() + 1);
             if loads.get() == 1 {
                 cache.changed(&1, |_| {});

@@ -74,7 +74,7 @@ impl Core {
 
     /// The account in memory, loaded if need be.
     pub(crate) async fn person(&self, scope: &TenantScope, user: UserId) -> Result<Option<Arc<Person>>, ServiceError> {
-        let load = async || {
+        let load = || async move {
             let found = records::get::<Account>(&*self.ports.state, scope, &records::account(user), "account").await?;
             let limits = &self.options.rates;
             Ok(found.map(|(account, _)| Person::new(account.revision, account.profile, limits)))
@@ -88,7 +88,7 @@ impl Core {
         scope: &TenantScope,
         id: ConversationId,
     ) -> Result<Option<Arc<Room>>, ServiceError> {
-        let load = async || {
+        let load = || async move {
             let key = records::conversation(id);
             let found = records::get::<RoomRecord>(&*self.ports.state, scope, &key, "conversation").await?;
             Ok(found.map(|(record, _)| Room::from(record)))

@@ -68,3 +68,4 @@ pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use review::{HeldMessage, Review};
 pub use service::Service;
 pub use tenants::{NewTenant, Tenant, TenantPolicy, Tenants};
+pub use warbler_text::{DEFAULT_CATEGORY, Entry as Word, ListFormat, Mode as WordMode};

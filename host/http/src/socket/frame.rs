@@ -150,7 +150,7 @@ impl From<BadFrame> for HostFrame<'_> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub(crate) enum HostFrame<'a> {
-    /// The client is signed in and has been told all that it missed.
+    /// The client is signed in and followed; what it missed comes next.
     Ready {
         /// Its session.
         #[schema(value_type = String, format = "uuid")]
@@ -177,9 +177,9 @@ pub(crate) enum HostFrame<'a> {
         /// Its key.
         #[schema(value_type = String)]
         key: std::borrow::Cow<'a, str>,
-        /// The identifier that it will have, or keeps in the review list.
+        /// What moderators know it by. Once it is approved, the message gets an identifier of its own.
         #[schema(value_type = String, format = "uuid")]
-        message: MessageId,
+        held: MessageId,
     },
     /// What the client sent was not taken.
     Refused {
@@ -346,8 +346,8 @@ mod tests {
             }).to_string();
             let ClientFrame::Send(send) = ClientFrame::read(&text).unwrap() else { panic!("not a send") };
             prop_assert_eq!(send.key, key);
-            let content = crate::wire::body::Content::try_from(send.body).unwrap();
-            prop_assert_eq!(content, crate::wire::body::Content::Ready(warbler_domain::Body::Text { text: words }));
+            let body = warbler_service::NewBody::try_from(send.body).unwrap();
+            prop_assert_eq!(body, warbler_service::NewBody::Text { text: words });
         }
     }
 }

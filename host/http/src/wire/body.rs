@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use warbler_domain::{Attachment, AttachmentId, Body};
+use warbler_service::NewBody;
 
 use crate::problem::Problem;
 
 /// What a message carries: `text`, a file that was uploaded before (`attachment`), or a JSON document of the
-/// tenant's own (`kind` and `content`).
+/// tenant's own (`kind` and `json`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BodyInput {
@@ -23,9 +24,10 @@ pub(crate) struct BodyInput {
     kind: Option<String>,
     /// Any JSON, of a `custom`.
     #[schema(value_type = Option<Object>)]
-    content: Option<Box<RawValue>>,
+    json: Option<Box<RawValue>>,
 }
 
+/// Which kind of content it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BodyType {
@@ -34,16 +36,7 @@ pub(crate) enum BodyType {
     Custom,
 }
 
-/// What a request's body asks for, before its attachment was looked up.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Complete.
-    Ready(Body),
-    /// A file, which the service knows by its identifier.
-    File(AttachmentId),
-}
-
-impl TryFrom<BodyInput> for Content {
+impl TryFrom<BodyInput> for NewBody {
     type Error = Problem;
 
     fn try_from(input: BodyInput) -> Result<Self, Problem> {
@@ -51,7 +44,7 @@ impl TryFrom<BodyInput> for Content {
             ("text", BodyType::Text, input.text.is_some()),
             ("attachment", BodyType::File, input.attachment.is_some()),
             ("kind", BodyType::Custom, input.kind.is_some()),
-            ("content", BodyType::Custom, input.content.is_some()),
+            ("json", BodyType::Custom, input.json.is_some()),
         ];
         for (name, owner, present) in absent {
             if present != (owner == input.r#type) {
@@ -62,12 +55,10 @@ impl TryFrom<BodyInput> for Content {
                 ));
             }
         }
-        match (input.text, input.attachment, input.kind, input.content) {
-            (Some(text), ..) => Ok(Self::Ready(Body::Text { text })),
-            (_, Some(id), ..) => Ok(Self::File(id)),
-            (_, _, Some(kind), Some(content)) => {
-                Ok(Self::Ready(Body::Custom { kind, json: String::from(Box::<str>::from(content)) }))
-            }
+        match (input.text, input.attachment, input.kind, input.json) {
+            (Some(text), ..) => Ok(Self::Text { text }),
+            (_, Some(attachment), ..) => Ok(Self::File { attachment }),
+            (_, _, Some(kind), Some(json)) => Ok(Self::Custom { kind, json: String::from(Box::<str>::from(json)) }),
             _ => Err(Problem::invalid("body.type", "the body is empty")),
         }
     }
@@ -103,7 +94,7 @@ pub(crate) enum BodyView<'a> {
         kind: &'a str,
         /// Its content: any JSON.
         #[schema(value_type = Object)]
-        content: Option<&'a RawValue>,
+        json: Option<&'a RawValue>,
     },
 }
 
@@ -112,7 +103,7 @@ impl<'a> From<&'a Body> for BodyView<'a> {
         match body {
             Body::Text { text } => Self::Text { text },
             Body::File { attachment } => Self::File { attachment: attachment.into() },
-            Body::Custom { kind, json } => Self::Custom { kind, content: serde_json::from_str(json).ok() },
+            Body::Custom { kind, json } => Self::Custom { kind, json: serde_json::from_str(json).ok() },
         }
     }
 }
@@ -144,17 +135,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn content(json: &str) -> Result<Content, Problem> {
+    fn content(json: &str) -> Result<NewBody, Problem> {
         crate::json::decode::<BodyInput>(json.as_bytes())?.try_into()
     }
 
     #[test]
     fn a_custom_body_keeps_its_json_to_the_letter() {
         let body = Body::Custom { kind: "order".into(), json: "{\"total\": 1.10}".into() };
-        let parsed = content(r#"{"type":"custom","kind":"order","content":{"total": 1.10}}"#).unwrap();
-        assert_eq!(parsed, Content::Ready(body.clone()));
+        let parsed = content(r#"{"type":"custom","kind":"order","json":{"total": 1.10}}"#).unwrap();
+        assert_eq!(parsed, NewBody::Custom { kind: "order".into(), json: "{\"total\": 1.10}".into() });
         let shown = serde_json::to_string(&BodyView::from(&body)).unwrap();
-        assert_eq!(shown, r#"{"type":"custom","kind":"order","content":{"total": 1.10}}"#);
+        assert_eq!(shown, r#"{"type":"custom","kind":"order","json":{"total": 1.10}}"#);
     }
 
     #[test]
@@ -162,7 +153,7 @@ mod tests {
         for (json, field) in [
             (r#"{"type":"text"}"#, "body.text"),
             (r#"{"type":"text","text":"a","kind":"b"}"#, "body.kind"),
-            (r#"{"type":"custom","kind":"b"}"#, "body.content"),
+            (r#"{"type":"custom","kind":"b"}"#, "body.json"),
             (r#"{"type":"file","text":"a"}"#, "body.text"),
             (r#"{"type":"sound","text":"a"}"#, "type"),
         ] {

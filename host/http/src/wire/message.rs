@@ -1,9 +1,9 @@
 //! Messages and what happens to them, as clients see them: without receipts, and with a taken place where
-//! something was not meant for them.
+//! something was not meant for them. Who may see what is the service's decision.
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use warbler_domain::{Audience, Caution, ConversationId, Event, EventKind, MessageId, Sequence, Timestamp, UserId};
+use warbler_domain::{Caution, ConversationId, Event, EventKind, MessageId, Reason, Sequence, Timestamp, UserId};
 
 use crate::wire::body::BodyView;
 
@@ -44,7 +44,7 @@ pub(crate) struct MessageView<'a> {
     caution: Option<CautionView<'a>>,
 }
 
-/// A warning beside a message.
+/// A warning beside a message, or a reason, in two voices.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CautionView<'a> {
     /// For programs.
@@ -59,11 +59,17 @@ impl<'a> From<&'a Caution> for CautionView<'a> {
     }
 }
 
+impl<'a> From<&'a Reason> for CautionView<'a> {
+    fn from(reason: &'a Reason) -> Self {
+        Self { code: &reason.code, text: &reason.text }
+    }
+}
+
 impl<'a> MessageView<'a> {
-    /// The message that `event` posted, if it posted one that `viewer` may see.
-    pub(crate) fn seen(event: &'a Event, viewer: UserId) -> Option<Self> {
+    /// The message that `event` posted, if it posted one.
+    pub(crate) fn posted(event: &'a Event) -> Option<Self> {
         let EventKind::Posted { message } = &event.kind else { return None };
-        visible(event, viewer).then(|| Self {
+        Some(Self {
             id: message.id,
             conversation: event.conversation,
             sequence: event.sequence,
@@ -78,14 +84,6 @@ impl<'a> MessageView<'a> {
     }
 }
 
-/// Whether `viewer` may see what happened, beyond that a place is taken.
-pub(crate) fn visible(event: &Event, viewer: UserId) -> bool {
-    match event.audience {
-        Audience::Members => true,
-        Audience::Only(user) => user == viewer,
-    }
-}
-
 /// Something other than a new message that took a place in a conversation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangeView<'a> {
@@ -96,8 +94,9 @@ pub(crate) struct ChangeView<'a> {
     #[schema(value_type = u64)]
     sequence: Sequence,
     /// When.
-    #[schema(value_type = String, format = "date-time")]
-    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "date-time")]
+    at: Option<Timestamp>,
     /// What happened.
     #[serde(flatten)]
     what: WhatChanged<'a>,
@@ -178,10 +177,15 @@ pub(crate) enum WhatChanged<'a> {
 }
 
 impl<'a> ChangeView<'a> {
-    /// What `viewer` learns of an event that is no message to them.
-    pub(crate) fn seen(event: &'a Event, viewer: UserId) -> Self {
-        let what = if visible(event, viewer) { WhatChanged::of(event) } else { WhatChanged::Taken };
-        Self { conversation: event.conversation, sequence: event.sequence, at: event.at, what }
+    /// What happened in `event`, which is no new message.
+    pub(crate) fn of(event: &'a Event) -> Self {
+        let what = WhatChanged::of(event);
+        Self { conversation: event.conversation, sequence: event.sequence, at: Some(event.at), what }
+    }
+
+    /// A place that is taken by something that is not for the reader.
+    pub(crate) const fn taken(conversation: ConversationId, sequence: Sequence) -> Self {
+        Self { conversation, sequence, at: None, what: WhatChanged::Taken }
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn find(
     scope: TenantScope,
     digest: [u8; 32],
 ) -> Result<Option<Arc<Session>>, ServiceError> {
-    let found = core.sessions.get_or_load(&digest, async || load(core, scope, digest).await).await;
+    let found = core.sessions.get_or_load(&digest, || load(core, scope, digest)).await;
     match found {
         // There is no such tenant, or no longer.
         Err(ServiceError::NotFound { .. }) => Ok(None),

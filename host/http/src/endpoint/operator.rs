@@ -1,0 +1,4 @@
+//! What the operator does.
+
+pub(crate) mod publishers;
+pub(crate) mod tenants;
