@@ -20,10 +20,10 @@ mod install;
 mod load;
 mod log;
 mod packages;
+mod rack;
 mod record;
 mod secrets;
 mod self_test;
-mod shelf;
 mod start;
 mod storage;
 mod view;
@@ -42,10 +42,10 @@ use crate::ports::{Ports, Tasks};
 use crate::publisher::Trust;
 use crate::{Caller, ServiceError};
 pub use log::LogLine;
+use rack::{Live, Rack};
 pub use record::{CallLimits, SignedBy};
 use secrets::Secrets;
 pub use self_test::{SelfTestReport, SelfTestStep};
-use shelf::{Live, Shelf};
 pub use view::{Adjustment, InstallRequest, Installed, PluginList, PluginView, Status, VersionView};
 
 /// Most installations of one tenant.
@@ -85,7 +85,7 @@ struct Inner {
     audit: Audit,
     chains: FilterChains,
     alarms: Alarms,
-    shelves: Mutex<HashMap<TenantId, Arc<Shelf>>>,
+    racks: Mutex<HashMap<TenantId, Arc<Rack>>>,
 }
 
 impl fmt::Debug for Plugins {
@@ -110,8 +110,8 @@ impl Plugins {
             clock: Arc::clone(&ports.clock),
             tasks: tasks.clone(),
         };
-        let shelves = Mutex::default();
-        Self { inner: Arc::new(Inner { ports, tasks, options, trust, audit, chains, alarms, shelves }) }
+        let racks = Mutex::default();
+        Self { inner: Arc::new(Inner { ports, tasks, options, trust, audit, chains, alarms, racks }) }
     }
 
     /// All installations, in the order in which filters run.
@@ -120,15 +120,15 @@ impl Plugins {
     /// The caller may not see them, or the store failed.
     pub async fn list(&self, caller: &Caller) -> Result<PluginList, ServiceError> {
         caller.require(Right::SeePlugins)?;
-        let shelf = self.inner.shelf(caller.scope().tenant());
-        let mut lives = shelf.all();
+        let rack = self.inner.rack(caller.scope().tenant());
+        let mut lives = rack.all();
         lives.sort_by_key(|live| (live.record.order, live.record.id));
         let mut plugins = Vec::with_capacity(lives.len());
         for live in &lives {
             plugins.push(self.inner.view(caller.scope(), live).await?);
         }
         let development_mode = self.inner.trust.present().development.contains_key(&caller.scope().tenant());
-        Ok(PluginList { plugins, unreadable: shelf.unreadable(), development_mode })
+        Ok(PluginList { plugins, unreadable: rack.unreadable(), development_mode })
     }
 
     /// One installation.
@@ -159,12 +159,12 @@ impl Plugins {
 }
 
 impl Inner {
-    fn shelf(&self, tenant: TenantId) -> Arc<Shelf> {
-        Arc::clone(self.shelves.lock().entry(tenant).or_default())
+    fn rack(&self, tenant: TenantId) -> Arc<Rack> {
+        Arc::clone(self.racks.lock().entry(tenant).or_default())
     }
 
     fn live(&self, tenant: TenantId, installation: InstallationId) -> Result<Live, ServiceError> {
-        self.shelf(tenant).get(installation).ok_or(ServiceError::NotFound { what: "installation" })
+        self.rack(tenant).get(installation).ok_or(ServiceError::NotFound { what: "installation" })
     }
 
     fn secrets(&self, scope: TenantScope, installation: InstallationId) -> Secrets {
@@ -178,8 +178,8 @@ impl Inner {
     }
 
     /// Puts the chain that follows from what runs now in the place of the old one.
-    fn switch(&self, tenant: TenantId, shelf: &Shelf) {
-        self.chains.put(tenant, shelf.chain(tenant, &self.alarms));
+    fn switch(&self, tenant: TenantId, rack: &Rack) {
+        self.chains.put(tenant, rack.chain(tenant, &self.alarms));
     }
 }
 

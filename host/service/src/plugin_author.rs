@@ -32,14 +32,15 @@ impl Author {
 
 /// Runs `work` to its end, whatever becomes of the caller: a change that is in the store must also reach
 /// what is in memory.
-pub(crate) async fn apart<T: Send + 'static>(
+pub(crate) fn apart<T: Send + 'static>(
     tasks: &Tasks,
     work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
-) -> Result<T, ServiceError> {
+) -> impl Future<Output = Result<T, ServiceError>> + Send + 'static {
     let (done, answer) = oneshot::channel();
+    let work = Box::pin(work);
     tasks.spawn(async move {
         // Nobody may be waiting any more.
         let _ = done.send(work.await);
     });
-    answer.await.unwrap_or(Err(ServiceError::Unavailable { what: "it is closing" }))
+    async move { answer.await.unwrap_or(Err(ServiceError::Unavailable { what: "it is closing" })) }
 }

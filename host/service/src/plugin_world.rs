@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -129,7 +130,6 @@ impl ContentFilter for FakeFilter {
         let findings: Vec<_> = found.into_iter().collect();
         let is_hit = !findings.is_empty();
         let verdict = match self.config["do"].as_str().unwrap_or("pass") {
-            "pass" => Verdict::Pass,
             "version" => Verdict::Warn { reason: reason(&self.version) },
             "hold" if is_hit => Verdict::Hold { reason: reason("word") },
             "flag" if is_hit => Verdict::Flag,
@@ -208,11 +208,11 @@ pub(crate) fn sign(key: &KeyPair, name: &str, version: &str, manifest: &Value, i
     let manifest = Manifest::parse(&serde_json::to_vec(&json).unwrap(), &Limits::default()).unwrap();
     let mut text = String::from("(component\n");
     for import in imports {
-        text += &format!("(import \"warbler:plugin/{import}@0.1.0\" (instance))\n");
+        writeln!(text, "(import \"warbler:plugin/{import}@0.1.0\" (instance))").unwrap();
     }
     text += "(instance $none)\n";
     for export in ["lifecycle", "content-filter"] {
-        text += &format!("(export \"warbler:plugin/{export}@0.1.0\" (instance $none))\n");
+        writeln!(text, "(export \"warbler:plugin/{export}@0.1.0\" (instance $none))").unwrap();
     }
     let component = wat::parse_str(text + ")").unwrap();
     let bytes = embed_manifest(&component, &manifest).unwrap();

@@ -205,12 +205,9 @@ impl Publishers {
             .subject("tenant", &tenant)
             .detail("key", key.as_ref().map(|(_, key)| key.id().to_string()));
         let since = self.trust.now();
-        self.change(entry, move |trusted| match key {
-            Some((name, key)) => trusted.develop(tenant, DevelopmentKey { name, key, since }),
-            None => {
-                trusted.development.remove(&tenant);
-                Ok(())
-            }
+        self.change(entry, move |trusted| {
+            let key = key.map(|(name, key)| DevelopmentKey { name, key, since });
+            trusted.develop(tenant, key)
         })
         .await
     }

@@ -104,7 +104,7 @@ async fn attempt(
     head: &mut Option<Head>,
     batch: &[Ticket],
 ) -> Result<Vec<Arc<AuditEntry>>, StoreError> {
-    let mut lost = StoreError::Closed;
+    let mut conflict = StoreError::Closed;
     for _ in 0..ATTEMPTS {
         let last = match head.take() {
             Some(last) => last,
@@ -117,11 +117,11 @@ async fn attempt(
                 return Ok(entries);
             }
             // Another node took the number: chain anew behind its entry.
-            Err(StoreError::Conflict { key }) if is_ours(&key) => lost = StoreError::Conflict { key },
+            Err(StoreError::Conflict { key }) if is_ours(&key) => conflict = StoreError::Conflict { key },
             Err(error) => return Err(error),
         }
     }
-    Err(lost)
+    Err(conflict)
 }
 
 type Chained = (Vec<Arc<AuditEntry>>, Vec<StateWrite>, Head);

@@ -61,10 +61,10 @@ async fn a_change_of_any_field_is_found_and_the_entry_is_named() {
     let original = stored(&world, 3).await;
     assert_eq!(fields(&original), changes.len(), "a field is not tried");
     for (pointer, value) in changes {
-        let mut changed = original.clone();
-        *changed.pointer_mut(pointer).unwrap() = value;
-        assert_ne!(changed, original);
-        write(&world, entry::entry_key(3), Some(serde_json::to_vec(&changed).unwrap())).await;
+        let mut forged = original.clone();
+        *forged.pointer_mut(pointer).unwrap() = value;
+        assert_ne!(forged, original);
+        write(&world, entry::entry_key(3), Some(serde_json::to_vec(&forged).unwrap())).await;
         let report = report(&world).await;
         assert_eq!((report.intact, report.broken.map(|broken| broken.number)), (2, Some(3)), "{pointer}");
         write(&world, entry::entry_key(3), Some(serde_json::to_vec(&original).unwrap())).await;

@@ -209,3 +209,41 @@ impl Session {
         self.active_at.fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+impl Caller {
+    /// A caller whom nobody authenticated, for tests of what callers may do.
+    pub(crate) fn for_test(scope: TenantScope, user: UserId, role: Role) -> Self {
+        let limits = RateLimits::default();
+        let profile = Profile {
+            id: user,
+            login: "test".to_owned(),
+            name: "Test".to_owned(),
+            role,
+            locale: None,
+            disabled: false,
+            created_at: Timestamp::default(),
+        };
+        let session = Session {
+            id: SessionId::from_uuid(user.as_uuid()),
+            scope,
+            person: Arc::new(Person::new(1, profile, &limits)),
+            expires_at: Timestamp::from_millis(u64::MAX),
+            token: [0; 32],
+            active_at: AtomicU64::new(0),
+            written_at: AtomicU64::new(0),
+            frames: Bucket::new(limits.frames, "frames"),
+            connections: AtomicUsize::new(0),
+            ended: AtomicU8::new(0),
+        };
+        Self::new(Arc::new(session))
+    }
+}
+
+#[cfg(test)]
+impl OperatorCaller {
+    /// The operator, without a token.
+    pub(crate) const fn for_test() -> Self {
+        Self::new(TenantScope::operator())
+    }
+}

@@ -67,19 +67,22 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
-    /// Tells the admins `text` under the stable `code`, and records it. Does not make the caller wait.
-    pub(crate) fn raise(&self, tenant: TenantId, code: &str, text: String, entry: NewEntry) {
+    /// Tells the admins `text` under the stable `code`, and records it, without making the caller wait.
+    pub(crate) fn raise(&self, tenant: TenantId, code: &'static str, text: String, entry: NewEntry) {
+        let alarms = self.clone();
+        self.tasks.spawn(async move { alarms.report(tenant, code, text, entry).await });
+    }
+
+    /// As [`raise`](Self::raise), and returns when it is recorded.
+    pub(crate) async fn report(&self, tenant: TenantId, code: &'static str, text: String, entry: NewEntry) {
         tracing::error!(%tenant, code, "{text}");
-        let (feed, audit, code) = (Arc::clone(&self.feed), self.audit.clone(), code.to_owned());
-        self.tasks.spawn(async move {
-            let scope = TenantScope::own_work(tenant);
-            if let Err(error) = feed.publish(&scope, Signal::Alert { code, text }).await {
-                tracing::error!(%tenant, %error, "an alarm did not reach the admins");
-            }
-            if let Err(error) = audit.record(&scope, entry).await {
-                tracing::error!(%tenant, %error, "an alarm was not recorded");
-            }
-        });
+        let scope = TenantScope::own_work(tenant);
+        if let Err(error) = self.audit.record(&scope, entry).await {
+            tracing::error!(%tenant, %error, "an alarm was not recorded");
+        }
+        if let Err(error) = self.feed.publish(&scope, Signal::Alert { code: code.to_owned(), text }).await {
+            tracing::error!(%tenant, %error, "an alarm did not reach the admins");
+        }
     }
 }
 

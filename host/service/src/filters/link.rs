@@ -73,7 +73,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn invalid(text: String) -> Self {
+    fn invalid(text: &str) -> Self {
         Self { code: "invalid-answer".to_owned(), text: format!("the plugin's answer is not valid: {text}") }
     }
 }
@@ -143,7 +143,7 @@ impl Link {
         decision.findings.truncate(FINDINGS);
         shorten(&mut decision.verdict);
         if let Verdict::Rewrite { body } = &decision.verdict {
-            admissible(body, &message.body).map_err(Failure::invalid)?;
+            admissible(body, &message.body).map_err(|text| Failure::invalid(&text))?;
         }
         Ok(decision)
     }

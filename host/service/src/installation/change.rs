@@ -8,8 +8,8 @@ use warbler_package::Granted;
 use zeroize::Zeroizing;
 
 use super::install::{Draft, check_asked, check_granted};
+use super::rack::Running;
 use super::record::{CallLimits, Edition, Record, Wish, record_key};
-use super::shelf::Running;
 use super::{Adjustment, Inner, Installed, PluginView, Plugins, config, packages, storage};
 use crate::audit::NewEntry;
 use crate::plugin_author::{Author, apart};
@@ -60,7 +60,7 @@ impl Plugins {
         let change = |inner: Arc<Inner>, author: Author, mut draft: Draft| async move {
             draft.record.wish = Wish::Inactive;
             let entry = about(&author, "plugin.deactivate", &draft.record);
-            inner.settle(&author, draft, None, entry).await
+            Box::pin(inner.settle(&author, draft, None, entry)).await
         };
         self.change(caller, installation, change).await
     }
@@ -91,7 +91,7 @@ impl Plugins {
             edition.config = config::check(&edition.manifest, config).await?;
             let digest = edition.config_digest();
             let entry = about(&author, "plugin.configure", &draft.record).detail("config-digest", digest);
-            let mut installed = inner.settle(&author, draft, None, entry).await?;
+            let mut installed = Box::pin(inner.settle(&author, draft, None, entry)).await?;
             installed.steps.insert(0, Step::Configuration);
             Ok(installed)
         };
@@ -191,11 +191,11 @@ impl Plugins {
         caller.require(Right::ManagePlugins)?;
         let (inner, author) = (Arc::clone(&self.inner), Author::from(caller));
         apart(&self.inner.tasks, async move {
-            let shelf = inner.shelf(author.scope.tenant());
-            let turn = Arc::clone(&shelf);
+            let rack = inner.rack(author.scope.tenant());
+            let turn = Arc::clone(&rack);
             let _turn = turn.change.lock().await;
-            let draft = inner.open_draft(&author, shelf, installation).await?;
-            change(Arc::clone(&inner), author, draft).await
+            let draft = inner.open_draft(&author, rack, installation).await?;
+            Box::pin(change(Arc::clone(&inner), author, draft)).await
         })
         .await
     }
@@ -221,14 +221,14 @@ impl Inner {
                 record.promote(waiting);
             } else if version.is_some() && is(&record.previous) {
                 record.wish = Wish::Active;
-                return self.roll_back(author, draft).await;
+                return Box::pin(self.roll_back(author, draft)).await;
             } else {
                 return Err(NOT_THERE);
             }
         }
         record.wish = Wish::Active;
         let entry = about(author, "plugin.activate", record);
-        self.settle(author, draft, None, entry).await
+        Box::pin(self.settle(author, draft, None, entry)).await
     }
 
     async fn roll_back(&self, author: &Author, mut draft: Draft) -> Result<Installed, ServiceError> {
@@ -240,9 +240,9 @@ impl Inner {
         match warm {
             Some((_, plugin)) if draft.record.wish == Wish::Active => {
                 let running = Some(Running::Loaded(plugin));
-                self.commit(author, draft, running, None, vec![Step::Switch], entry).await
+                Box::pin(self.commit(author, draft, running, None, vec![Step::Switch], entry)).await
             }
-            _ => self.settle(author, draft, None, entry).await,
+            _ => Box::pin(self.settle(author, draft, None, entry)).await,
         }
     }
 
@@ -251,8 +251,8 @@ impl Inner {
         let mut writes = self.secrets(*scope, id).clearing().await?;
         writes.push(StateWrite { key: record_key(id), value: None, expect: draft.expect });
         self.audit.commit(scope, writes, about(author, "plugin.remove", &draft.record)).await?;
-        draft.shelf.remove(id);
-        self.switch(scope.tenant(), &draft.shelf);
+        draft.rack.remove(id);
+        self.switch(scope.tenant(), &draft.rack);
         for edition in draft.record.editions() {
             packages::forget(&self.ports.blobs, scope, edition.blob).await;
         }
@@ -289,7 +289,7 @@ impl Inner {
         if before == (record.instances, record.limits) {
             self.keep(author, draft, entry).await
         } else {
-            self.settle(author, draft, None, entry).await
+            Box::pin(self.settle(author, draft, None, entry)).await
         }
     }
 
@@ -302,7 +302,7 @@ impl Inner {
         let now_granted = serde_json::to_value(&edition.granted).unwrap_or_default();
         record.promote(edition);
         let entry = about(author, "plugin.grant", record).detail("granted", now_granted);
-        self.settle(author, draft, None, entry).await
+        Box::pin(self.settle(author, draft, None, entry)).await
     }
 
     async fn change_secret(
@@ -318,8 +318,8 @@ impl Inner {
             let live = self.live(scope.tenant(), id)?;
             match self.load(&scope, &draft.record, edition, &live.log).await {
                 Ok(plugin) => {
-                    draft.shelf.update(id, |live| live.running = Running::Loaded(plugin));
-                    self.switch(scope.tenant(), &draft.shelf);
+                    draft.rack.update(id, |live| live.running = Running::Loaded(plugin));
+                    self.switch(scope.tenant(), &draft.rack);
                 }
                 Err(error) => {
                     let text = format!("a secret was changed, and the plugin does not start with it: {error}");

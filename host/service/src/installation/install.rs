@@ -8,8 +8,8 @@ use warbler_domain::{Expect, InstallationId, Instances, Right, StateWrite};
 use warbler_package::{Granted, Package, check_upgrade};
 
 use super::log::LogRing;
+use super::rack::{Live, Rack, Running};
 use super::record::{CallLimits, Edition, Record, Wish, record_key};
-use super::shelf::{Live, Running, Shelf};
 use super::{INSTALLATIONS, Inner, InstallRequest, Installed, Plugins, config, load, packages};
 use crate::audit::NewEntry;
 use crate::plugin_author::{Author, apart};
@@ -22,7 +22,7 @@ const ORDER_STEP: i32 = 10;
 
 /// What is about to be put into the place of an installation's record.
 pub(super) struct Draft {
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) rack: Arc<Rack>,
     /// What runs now, if it is installed already.
     pub(super) live: Option<Live>,
     pub(super) expect: Expect,
@@ -50,22 +50,22 @@ impl Plugins {
     pub async fn install(&self, caller: &Caller, request: InstallRequest) -> Result<Installed, ServiceError> {
         caller.require(Right::ManagePlugins)?;
         let (inner, author) = (Arc::clone(&self.inner), Author::from(caller));
-        apart(&self.inner.tasks, async move { inner.install(&author, request).await }).await
+        apart(&self.inner.tasks, async move { Box::pin(inner.install(&author, request)).await }).await
     }
 }
 
 impl Inner {
     async fn install(&self, author: &Author, request: InstallRequest) -> Result<Installed, ServiceError> {
         let scope = &author.scope;
-        let shelf = self.shelf(scope.tenant());
-        let turn = Arc::clone(&shelf);
+        let rack = self.rack(scope.tenant());
+        let turn = Arc::clone(&rack);
         let _turn = turn.change.lock().await;
-        let candidate = self.candidate(author, &shelf, &request).await?;
-        let draft = self.draft(author, shelf, &request, &candidate).await?;
+        let candidate = self.candidate(author, &rack, &request).await?;
+        let draft = self.draft(author, rack, &request, &candidate).await?;
         let id = draft.record.id;
         let is_new = draft.live.is_none();
         self.store_secrets(author, id, &candidate.edition, &request).await?;
-        let installed = self.place(author, draft, candidate, request.inactive).await;
+        let installed = Box::pin(self.place(author, draft, candidate, request.inactive)).await;
         if installed.is_err() && is_new && !request.secrets.is_empty() {
             // Nothing was installed, so that nothing may stay behind.
             let writes = self.secrets(*scope, id).clearing().await?;
@@ -78,7 +78,7 @@ impl Inner {
     async fn candidate(
         &self,
         author: &Author,
-        shelf: &Shelf,
+        rack: &Rack,
         request: &InstallRequest,
     ) -> Result<Candidate, ServiceError> {
         let now = self.ports.clock.now();
@@ -86,7 +86,7 @@ impl Inner {
         let checked = self.verify(&request.package, &request.signatures, policy, now.as_millis());
         let (verified, signers) = checked.await?;
         let package = verified.into_package();
-        let live = shelf.named(package.name().as_str());
+        let live = rack.named(package.name().as_str());
         let record = live.as_ref().map(|live| &*live.record);
         if let Some(record) = record {
             check_versions(record, &package, request.allow_downgrade)?;
@@ -124,13 +124,13 @@ impl Inner {
     async fn draft(
         &self,
         author: &Author,
-        shelf: Arc<Shelf>,
+        rack: Arc<Rack>,
         request: &InstallRequest,
         candidate: &Candidate,
     ) -> Result<Draft, ServiceError> {
-        let mut draft = match shelf.named(candidate.package.name().as_str()) {
-            Some(live) => self.open_draft(author, shelf, live.record.id).await?,
-            None => self.new_draft(shelf, candidate)?,
+        let mut draft = match rack.named(candidate.package.name().as_str()) {
+            Some(live) => self.open_draft(author, rack, live.record.id).await?,
+            None => self.new_draft(rack, candidate)?,
         };
         if let Some(policy) = request.fail_policy {
             draft.record.fail_policy = policy;
@@ -141,12 +141,12 @@ impl Inner {
         Ok(draft)
     }
 
-    fn new_draft(&self, shelf: Arc<Shelf>, candidate: &Candidate) -> Result<Draft, ServiceError> {
-        if shelf.len() >= INSTALLATIONS {
+    fn new_draft(&self, rack: Arc<Rack>, candidate: &Candidate) -> Result<Draft, ServiceError> {
+        if rack.len() >= INSTALLATIONS {
             let text = format!("there are {INSTALLATIONS} installations, the most that there may be");
             return Err(PluginError::refused(Step::Verify, "too-many-installations", text).into());
         }
-        let last = shelf.all().iter().map(|live| live.record.order).max();
+        let last = rack.all().iter().map(|live| live.record.order).max();
         let now = self.ports.clock.now();
         let record = Record {
             id: InstallationId::from_uuid(self.ports.ids.next()),
@@ -162,7 +162,7 @@ impl Inner {
             created_at: now,
             changed_at: now,
         };
-        Ok(Draft { shelf, live: None, expect: Expect::Absent, record })
+        Ok(Draft { rack, live: None, expect: Expect::Absent, record })
     }
 
     async fn store_secrets(
@@ -230,19 +230,19 @@ impl Inner {
     pub(super) async fn open_draft(
         &self,
         author: &Author,
-        shelf: Arc<Shelf>,
+        rack: Arc<Rack>,
         installation: InstallationId,
     ) -> Result<Draft, ServiceError> {
         const MISSING: ServiceError = ServiceError::NotFound { what: "installation" };
-        let live = shelf.get(installation).ok_or(MISSING)?;
+        let live = rack.get(installation).ok_or(MISSING)?;
         let kept = self.ports.state.get(&author.scope, &record_key(installation)).await?.ok_or(MISSING)?;
         let record = Record::parse(&kept.value)?;
-        Ok(Draft { shelf, live: Some(live), expect: Expect::Version(kept.version), record })
+        Ok(Draft { rack, live: Some(live), expect: Expect::Version(kept.version), record })
     }
 
     /// Commits a record that leaves what runs as it is, order and policy aside.
     pub(super) async fn keep(&self, author: &Author, draft: Draft, entry: NewEntry) -> Result<Installed, ServiceError> {
-        self.commit(author, draft, None, None, Vec::new(), entry).await
+        Box::pin(self.commit(author, draft, None, None, Vec::new(), entry)).await
     }
 
     /// Brings what runs to what the record says: tries it out, commits, and switches.
@@ -262,15 +262,16 @@ impl Inner {
             Some(edition) if record.wish == Wish::Active => {
                 let (bytes, package) = match opened {
                     Some(opened) => opened,
-                    None => self.reopen(&author.scope, edition).await?,
+                    None => Box::pin(self.reopen(&author.scope, edition)).await?,
                 };
                 steps.extend(load::STEPS);
-                Running::Loaded(self.try_out(&author.scope, record, edition, (bytes, &package), &log).await?)
+                let trial = self.try_out(&author.scope, record, edition, (bytes, &package), &log);
+                Running::Loaded(Box::pin(trial).await?)
             }
             _ => Running::Off,
         };
         steps.push(Step::Switch);
-        self.commit(author, draft, Some(running), Some(log), steps, entry).await
+        Box::pin(self.commit(author, draft, Some(running), Some(log), steps, entry)).await
     }
 
     /// Commits the record, and then what runs. Without `running`, what runs stays.
@@ -293,8 +294,8 @@ impl Inner {
         let log = log.or_else(|| draft.live.as_ref().map(|live| Arc::clone(&live.log)));
         let log = log.unwrap_or_else(|| Arc::new(LogRing::new(Arc::clone(&self.ports.clock))));
         let live = next(draft.live, draft.record, running, log);
-        draft.shelf.put(live.clone());
-        self.switch(scope.tenant(), &draft.shelf);
+        draft.rack.put(live.clone());
+        self.switch(scope.tenant(), &draft.rack);
         for blob in dropped {
             packages::forget(&self.ports.blobs, scope, blob).await;
         }

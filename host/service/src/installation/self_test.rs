@@ -15,7 +15,7 @@ use warbler_domain::{
 use warbler_text::{LexiconSet, normalise};
 
 use super::load::sample;
-use super::shelf::{Running, bare_link, engine};
+use super::rack::{Running, bare_link, engine};
 use super::{Inner, Plugins};
 use crate::audit::NewEntry;
 use crate::filters::{Chain, Engine, FailPolicy, Judgement, Link};

@@ -8,8 +8,8 @@ use warbler_domain::{InstallationId, LogLevel, PluginLog as _, StateKey, StoreEr
 use warbler_package::{PackageError, Requirement, TrustPolicy};
 
 use super::log::LogRing;
+use super::rack::{Live, Rack, Running};
 use super::record::{Edition, FAMILY, Record, Wish};
-use super::shelf::{Live, Running, Shelf};
 use super::{Inner, Plugins};
 use crate::ServiceError;
 use crate::audit::{Actor, NewEntry};
@@ -36,52 +36,52 @@ impl Plugins {
 
     /// Unloads what runs and is no longer trusted, of one tenant or of all. Gives what was unloaded.
     pub(crate) async fn enforce(&self, tenant: Option<TenantId>) -> Vec<String> {
-        let shelves: Vec<_> = {
-            let shelves = self.inner.shelves.lock();
-            let wanted = shelves.iter().filter(|(known, _)| tenant.is_none_or(|tenant| tenant == **known));
-            wanted.map(|(tenant, shelf)| (*tenant, Arc::clone(shelf))).collect()
+        let racks: Vec<_> = {
+            let racks = self.inner.racks.lock();
+            let wanted = racks.iter().filter(|(known, _)| tenant.is_none_or(|tenant| tenant == **known));
+            wanted.map(|(tenant, rack)| (*tenant, Arc::clone(rack))).collect()
         };
         let mut unloaded = Vec::new();
-        for (tenant, shelf) in &shelves {
-            unloaded.extend(self.inner.enforce(*tenant, shelf).await);
+        for (tenant, rack) in &racks {
+            unloaded.extend(self.inner.enforce(*tenant, rack).await);
         }
-        for (tenant, shelf) in &shelves {
+        for (tenant, rack) in &racks {
             // What was verified just before and goes live just now: wait for it, and look again.
-            let _turn = shelf.change.lock().await;
-            unloaded.extend(self.inner.enforce(*tenant, shelf).await);
+            let _turn = rack.change.lock().await;
+            unloaded.extend(self.inner.enforce(*tenant, rack).await);
         }
         unloaded
     }
 
     /// Forgets a removed tenant's plugins.
     pub(crate) fn forget(&self, tenant: TenantId) {
-        self.inner.shelves.lock().remove(&tenant);
-        self.inner.switch(tenant, &Shelf::default());
+        self.inner.racks.lock().remove(&tenant);
+        self.inner.switch(tenant, &Rack::default());
     }
 }
 
 impl Inner {
     /// Reads a tenant's records, and puts their policies in force. Gives those that should run.
     async fn read(&self, tenant: TenantId) -> Vec<InstallationId> {
-        let (scope, shelf) = (TenantScope::own_work(tenant), self.shelf(tenant));
-        if let Err(error) = self.read_all(&scope, &shelf).await {
+        let (scope, rack) = (TenantScope::own_work(tenant), self.rack(tenant));
+        if let Err(error) = self.read_all(&scope, &rack).await {
             tracing::error!(%tenant, %error, "the tenant's plugins could not be read, its messages are held");
             // No installation has this identifier: it stands for those that nobody could read.
-            shelf.blame(InstallationId::from_uuid(tenant.as_uuid()), format!("its plugins cannot be read: {error}"));
+            rack.blame(InstallationId::from_uuid(tenant.as_uuid()), format!("its plugins cannot be read: {error}"));
         }
-        self.switch(tenant, &shelf);
+        self.switch(tenant, &rack);
         let due = |live: &Live| live.record.wish == Wish::Active && live.record.current.is_some();
-        shelf.all().iter().filter(|live| due(live)).map(|live| live.record.id).collect()
+        rack.all().iter().filter(|live| due(live)).map(|live| live.record.id).collect()
     }
 
-    async fn read_all(&self, scope: &TenantScope, shelf: &Shelf) -> Result<(), StoreError> {
+    async fn read_all(&self, scope: &TenantScope, rack: &Rack) -> Result<(), StoreError> {
         let prefix = StateKey::new(FAMILY, &[&""]);
         let mut after = None;
         loop {
             let found = self.ports.state.scan(scope, &prefix, after.as_ref(), PAGE).await?;
             for (key, kept) in &found {
                 match Record::parse(&kept.value) {
-                    Ok(record) => shelf.put(Live {
+                    Ok(record) => rack.put(Live {
                         record: Arc::new(record),
                         running: Running::Off,
                         warm: None,
@@ -92,7 +92,7 @@ impl Inner {
                         let tenant = scope.tenant();
                         tracing::error!(%tenant, key = key.as_str(), %error, "an installation's record is unreadable");
                         let id = key.last().parse().unwrap_or(InstallationId::from_uuid(tenant.as_uuid()));
-                        shelf.blame(id, error.to_string());
+                        rack.blame(id, error.to_string());
                     }
                 }
             }
@@ -104,8 +104,8 @@ impl Inner {
     }
 
     async fn start(&self, tenant: TenantId, installation: InstallationId) {
-        let (scope, shelf) = (TenantScope::own_work(tenant), self.shelf(tenant));
-        let Some(live) = shelf.get(installation) else { return };
+        let (scope, rack) = (TenantScope::own_work(tenant), self.rack(tenant));
+        let Some(live) = rack.get(installation) else { return };
         let Some(edition) = &live.record.current else { return };
         let running = match self.load(&scope, &live.record, edition, &live.log).await {
             Ok(plugin) => Running::Loaded(plugin),
@@ -114,15 +114,15 @@ impl Inner {
                     ServiceError::Plugin(error) => error,
                     error => PluginError::refused(Step::Verify, error.code(), error.to_string()),
                 };
-                self.report(tenant, &live, "plugin.not-started", &failure);
+                self.report(tenant, &live, "plugin.not-started", &failure).await;
                 Running::failed(&failure)
             }
         };
-        shelf.update(installation, |live| live.running = running);
-        self.switch(tenant, &shelf);
+        rack.update(installation, |live| live.running = running);
+        self.switch(tenant, &rack);
     }
 
-    async fn enforce(&self, tenant: TenantId, shelf: &Shelf) -> Vec<String> {
+    async fn enforce(&self, tenant: TenantId, rack: &Rack) -> Vec<String> {
         let policy = match self.trust.policy(&TenantScope::own_work(tenant)).await {
             Ok(policy) => policy,
             Err(error) => {
@@ -132,36 +132,29 @@ impl Inner {
             }
         };
         let mut unloaded = Vec::new();
-        for live in shelf.all() {
+        for live in rack.all() {
             let Running::Loaded(_) = live.running else { continue };
             let Some(edition) = &live.record.current else { continue };
             let Err(refusal) = still_trusted(&policy, edition) else { continue };
             let failure = PluginError::from(refusal);
-            shelf.update(live.record.id, |live| {
+            rack.update(live.record.id, |live| {
                 live.running = Running::failed(&failure);
                 live.warm = None;
             });
-            self.report(tenant, &live, "plugin.unloaded", &failure);
-            unloaded.push(format!("{tenant}/{}", live.record.id));
+            unloaded.push((live, failure));
         }
-        self.drop_warm(shelf, &policy);
+        drop_warm(rack, &policy);
         if !unloaded.is_empty() {
-            self.switch(tenant, shelf);
+            self.switch(tenant, rack);
         }
-        unloaded
+        // Only after all of them are out of the chain.
+        for (live, failure) in &unloaded {
+            self.report(tenant, live, "plugin.unloaded", failure).await;
+        }
+        unloaded.into_iter().map(|(live, _)| format!("{tenant}/{}", live.record.id)).collect()
     }
 
-    /// A version to go back to that is not trusted any more must not come back without being checked.
-    fn drop_warm(&self, shelf: &Shelf, policy: &TrustPolicy) {
-        for live in shelf.all() {
-            let is_void = |edition: &Edition| still_trusted(policy, edition).is_err();
-            if live.warm.is_some() && live.record.previous.as_ref().is_none_or(is_void) {
-                shelf.update(live.record.id, |live| live.warm = None);
-            }
-        }
-    }
-
-    fn report(&self, tenant: TenantId, live: &Live, action: &str, failure: &PluginError) {
+    async fn report(&self, tenant: TenantId, live: &Live, action: &str, failure: &PluginError) {
         let plugin = live.record.plugin.as_str();
         live.log.write(LogLevel::Error, &format!("it does not run: {failure}"));
         let text = format!("the plugin {plugin} does not run, its failure policy decides instead: {failure}");
@@ -170,7 +163,17 @@ impl Inner {
             .detail("plugin", plugin)
             .detail("step", failure.step().as_str())
             .detail("code", failure.code());
-        self.alarms.raise(tenant, "plugin-not-running", text, entry);
+        self.alarms.report(tenant, "plugin-not-running", text, entry).await;
+    }
+}
+
+/// A version to go back to that is not trusted any more must not come back without being checked.
+fn drop_warm(rack: &Rack, policy: &TrustPolicy) {
+    for live in rack.all() {
+        let is_void = |edition: &Edition| still_trusted(policy, edition).is_err();
+        if live.warm.is_some() && live.record.previous.as_ref().is_none_or(is_void) {
+            rack.update(live.record.id, |live| live.warm = None);
+        }
     }
 }
 

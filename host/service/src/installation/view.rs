@@ -8,8 +8,8 @@ use warbler_domain::{InstallationId, Instances, PluginStats, Timestamp};
 use warbler_package::{Digest, DisplayText, Granted, Hook, Permission, Permissions};
 use zeroize::Zeroizing;
 
+use super::rack::{Live, Running};
 use super::record::{CallLimits, Edition, SignedBy, Wish};
-use super::shelf::{Live, Running};
 use crate::filters::FailPolicy;
 use crate::plugin_error::Step;
 

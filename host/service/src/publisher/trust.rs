@@ -44,7 +44,11 @@ impl Trusted {
         Ok(())
     }
 
-    pub(super) fn develop(&mut self, tenant: TenantId, key: DevelopmentKey) -> Result<(), ServiceError> {
+    pub(super) fn develop(&mut self, tenant: TenantId, key: Option<DevelopmentKey>) -> Result<(), ServiceError> {
+        let Some(key) = key else {
+            self.development.remove(&tenant);
+            return Ok(());
+        };
         let id = key.key.id();
         if self.revoked.check_key(id).is_err() {
             return Err(ServiceError::invalid("key", format!("{id} is revoked")));

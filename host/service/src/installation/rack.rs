@@ -43,7 +43,7 @@ pub(super) struct Live {
 
 /// The installations of one tenant.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Rack {
     /// One change at a time.
     pub(super) change: tokio::sync::Mutex<()>,
     lives: RwLock<BTreeMap<InstallationId, Live>>,
@@ -51,7 +51,7 @@ pub(super) struct Shelf {
     unreadable: RwLock<BTreeMap<InstallationId, String>>,
 }
 
-impl Shelf {
+impl Rack {
     pub(super) fn get(&self, installation: InstallationId) -> Option<Live> {
         self.lives.read().get(&installation).cloned()
     }
