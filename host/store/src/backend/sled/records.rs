@@ -24,11 +24,9 @@ use crate::layout::{self, KeyRange};
 /// Longest value in one piece. A leaf has at most some twenty records, so that it stays below 100 KiB.
 const PIECE: usize = 4 * 1024;
 
-/// The first byte of a value that stands there whole.
-const WHOLE: u8 = 0;
-
-/// The first byte of a value that is cut into pieces; its length follows.
-const CUT: u8 = 1;
+/// What stands in the place of a value that is cut into pieces is its length, in as many bytes. A value
+/// that happens to be just as long is cut too, so that nothing is ambiguous and no value needs a mark.
+const LENGTH: usize = 4;
 
 /// The first byte of the keys of pieces; the value's key and the number of the piece follow.
 const PIECES: u8 = b'x';
@@ -75,17 +73,16 @@ impl SledRecords {
     }
 
     fn assemble(&self, key: &[u8], value: &IVec) -> Result<Bytes, StoreError> {
-        match value.split_first() {
-            Some((&WHOLE, whole)) => Ok(Bytes::copy_from_slice(whole)),
-            Some((&CUT, length)) => self.join(key, length),
-            _ => Err(StoreError::Corrupt { what: "record" }),
+        match <[u8; LENGTH]>::try_from(value.as_ref()) {
+            Ok(length) => self.join(key, length),
+            Err(_) => Ok(Bytes::copy_from_slice(value)),
         }
     }
 
-    fn join(&self, key: &[u8], length: &[u8]) -> Result<Bytes, StoreError> {
+    fn join(&self, key: &[u8], length: [u8; LENGTH]) -> Result<Bytes, StoreError> {
         let corrupt = || StoreError::Corrupt { what: "record" };
-        let length = usize::try_from(u32::from_be_bytes(length.try_into().map_err(|_| corrupt())?)).unwrap_or(0);
-        let mut joined = Vec::with_capacity(length);
+        let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| corrupt())?;
+        let mut joined = Vec::new();
         for number in 0..pieces(length) {
             let piece = self.db.get(piece_key(key, number)).map_err(failed("reading"))?;
             joined.extend_from_slice(&piece.ok_or_else(corrupt)?);
@@ -130,15 +127,14 @@ impl Records for SledRecords {
         batch.insert(GROUPS, &group.to_be_bytes());
         for (key, change) in changes {
             let before = change.before.as_ref().map_or(0, |value| pieces(value.len()));
-            let mut after = 0;
+            let after = change.value.as_ref().map_or(0, |value| pieces(value.len()));
             match &change.value {
                 None => batch.remove(key.as_slice()),
-                Some(value) if value.len() <= PIECE => batch.insert(key.as_slice(), tagged(WHOLE, value)),
+                Some(value) if after == 0 => batch.insert(key.as_slice(), value.as_ref()),
                 Some(value) => {
-                    let length =
-                        u32::try_from(value.len()).map_err(|_| StoreError::TooLarge { limit: u32::MAX.into() })?;
-                    after = pieces(value.len());
-                    batch.insert(key.as_slice(), tagged(CUT, &length.to_be_bytes()));
+                    let limit = u64::from(u32::MAX);
+                    let length = u32::try_from(value.len()).map_err(|_| StoreError::TooLarge { limit })?;
+                    batch.insert(key.as_slice(), &length.to_be_bytes());
                     for (number, piece) in (0..).zip(value.chunks(PIECE)) {
                         batch.insert(piece_key(key, number), piece);
                     }
@@ -182,7 +178,11 @@ fn sync_files(folder: &Path) -> io::Result<()> {
 
 /// How many pieces a value of this length has; none if it stands whole.
 fn pieces(length: usize) -> u32 {
-    if length <= PIECE { 0 } else { u32::try_from(length.div_ceil(PIECE)).unwrap_or(u32::MAX) }
+    match length {
+        LENGTH => 1,
+        ..=PIECE => 0,
+        _ => u32::try_from(length.div_ceil(PIECE)).unwrap_or(u32::MAX),
+    }
 }
 
 /// Keys of pieces of two values differ: if the values' keys are equally long they differ themselves.
@@ -194,16 +194,34 @@ fn piece_key(key: &[u8], number: u32) -> Vec<u8> {
     piece
 }
 
-fn tagged(tag: u8, value: &[u8]) -> Vec<u8> {
-    let mut tagged = Vec::with_capacity(1 + value.len());
-    tagged.push(tag);
-    tagged.extend_from_slice(value);
-    tagged
-}
-
 fn failed(doing: &'static str) -> impl Fn(sled::Error) -> StoreError {
     move |error| match error {
         sled::Error::Corruption { .. } => StoreError::Corrupt { what: "page of the database" },
         error => StoreError::Io { doing, source: Box::new(error) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Change;
+
+    #[test]
+    fn values_of_every_length_read_back_and_leave_no_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = SledRecords::open(folder.path(), ByteSize::mib(1)).unwrap();
+        let empty = records.db.len();
+        let mut before = None;
+        for length in [0, 1, 3, 4, 5, 4, PIECE, PIECE + 1, 3 * PIECE, 4, 2 * PIECE + 4, PIECE - 1, PIECE + 4, 0] {
+            let value = Bytes::from(vec![7; length]);
+            let change = Change { value: Some(value.clone()), before: before.replace(value.clone()) };
+            records.apply(&Changes::from([(b"ka".to_vec(), change)])).unwrap();
+            assert_eq!(records.get(b"ka").unwrap(), Some(value.clone()), "{length}");
+            let range = KeyRange { from: b"k".to_vec(), to: b"l".to_vec(), newest_first: true };
+            assert_eq!(records.range(&range, &|_| false, 9).unwrap(), [(b"ka".to_vec(), value)], "{length}");
+        }
+        records.apply(&Changes::from([(b"ka".to_vec(), Change { value: None, before })])).unwrap();
+        // The number of groups is the one record that stays.
+        assert_eq!((records.get(b"ka").unwrap(), records.db.len()), (None, empty + 1));
     }
 }
