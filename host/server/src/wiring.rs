@@ -1,0 +1,184 @@
+//! Wiring: store, runtime, service and API, made from the configuration and put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use warbler_domain::{ByteSize, MessageLimits, RandomIds, StoreError, SystemClock, TenantId, TenantKeys};
+use warbler_http::{Api, ApiOptions};
+use warbler_runtime::{HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
+use warbler_service::{Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy};
+use warbler_store::{Location, Store, StoreOptions};
+
+use crate::config::{self, Config};
+
+/// How often Prometheus' histograms are brought up to date, as its exporter asks for.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Everything of a running host.
+pub(crate) struct Host {
+    store: Arc<Store>,
+    service: Service,
+    api: Api,
+}
+
+impl Host {
+    /// Opens the store, starts the runtime and the service, and loads what tenants have installed.
+    ///
+    /// # Errors
+    /// A secret cannot be read, the store does not open, or the runtime cannot reserve its memory.
+    pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let store_options = store_options(config)?;
+        let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await?;
+        let store = opened.context("the store does not open")?;
+        let runtime = Runtime::new(runtime_options(config)?).context("the plugin runtime does not start")?;
+        let ports = Ports {
+            log: store.log(),
+            state: store.state(),
+            blobs: store.blobs(),
+            feed: store.feed(),
+            keys: Arc::new(Keys(Arc::clone(&store))),
+            runtime,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let plugins = PluginOptions::new(env!("CARGO_PKG_VERSION").parse()?);
+        let service = Service::start(ports, service_options(config)?, plugins).await.context("the service does not start")?;
+        let api = Api::new(service.clone(), Arc::new(RandomIds), api_options(config, metrics));
+        Ok(Self { store, service, api })
+    }
+
+    /// The API.
+    pub(crate) const fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The API's router.
+    pub(crate) fn router(&self) -> Router {
+        warbler_http::router(self.api.clone())
+    }
+
+    /// Finishes what was begun, and lets go of the disk.
+    pub(crate) async fn close(self) {
+        self.service.close().await;
+        self.store.close().await;
+    }
+}
+
+/// The keys of tenants are the store's.
+struct Keys(Arc<Store>);
+
+#[async_trait]
+impl TenantKeys for Keys {
+    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
+        self.0.create_tenant(tenant).await
+    }
+
+    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
+        self.0.destroy_tenant(tenant).await
+    }
+}
+
+/// What the store is opened with.
+///
+/// # Errors
+/// The master key cannot be read.
+pub(crate) fn store_options(config: &Config) -> anyhow::Result<StoreOptions> {
+    let location = match &config.store {
+        config::Store::Sled(folder) => Location::Sled(folder.clone()),
+        config::Store::Memory => Location::Memory,
+    };
+    let mut options = StoreOptions::new(location, config.keys.master()?);
+    options.durability = match config.durability {
+        config::Durability::Always => warbler_store::Durability::Synced,
+        config::Durability::Relaxed => warbler_store::Durability::Relaxed,
+    };
+    Ok(options)
+}
+
+fn runtime_options(config: &Config) -> anyhow::Result<RuntimeOptions> {
+    let mut options = RuntimeOptions::new(runtime_key(config)?);
+    options.cache = config.plugin_cache();
+    options.pool = Pool { instances: config.plugins.instances, memory: ByteSize(config.plugins.memory_bytes) };
+    options.http =
+        HttpOptions { private_addresses: config.plugins.allow_private_http.clone(), ..HttpOptions::default() };
+    Ok(options)
+}
+
+/// The runtime's secret, derived from the master key: compiled code and pseudonyms last as long as it does.
+fn runtime_key(config: &Config) -> anyhow::Result<RuntimeKey> {
+    let master = zeroize::Zeroizing::new(hex::decode(config.keys.master()?.to_hex().as_bytes())?);
+    let extracted = aws_lc_rs::hkdf::Salt::new(aws_lc_rs::hkdf::HKDF_SHA256, b"warbler runtime key").extract(&master);
+    let mut key = [0; 32];
+    let expanded = extracted.expand(&[b"v1"], aws_lc_rs::hkdf::HKDF_SHA256);
+    let filled = expanded.and_then(|material| material.fill(&mut key));
+    filled.map_err(|_| anyhow::anyhow!("the runtime's key cannot be derived"))?;
+    Ok(RuntimeKey::new(key))
+}
+
+fn service_options(config: &Config) -> anyhow::Result<Options> {
+    let (limits, sessions) = (&config.limits, &config.sessions);
+    let rates = RateLimits {
+        messages: Rate { burst: limits.messages_burst, per_second: limits.messages_per_second },
+        frames: Rate { burst: limits.frames_burst, per_second: limits.frames_per_second },
+        sign_ins: Rate { burst: limits.sign_ins_burst, per_second: limits.sign_ins_per_second },
+        ..RateLimits::default()
+    };
+    Ok(Options {
+        operator_token: Some(config.operator.token()?),
+        messages: message_limits(config),
+        attachment: ByteSize(limits.attachment_bytes),
+        conversation_members: size(limits.conversation_members),
+        rates,
+        password_cost: PasswordCost {
+            memory_kib: sessions.password_memory_kib,
+            passes: sessions.password_passes,
+            ..PasswordCost::default()
+        },
+        password_workers: size(sessions.password_workers),
+        connection_queue: size(limits.connection_queue),
+        connections_per_session: size(limits.connections_per_session),
+        session_sweep: Duration::from_secs(sessions.sweep_seconds),
+        ..Options::default()
+    })
+}
+
+fn api_options(config: &Config, metrics: PrometheusHandle) -> ApiOptions {
+    let limits = &config.limits;
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    ApiOptions {
+        tls: config.tls.is_some(),
+        request_timeout: Duration::from_secs(limits.request_seconds),
+        messages: message_limits(config),
+        attachment: ByteSize(limits.attachment_bytes),
+        send_window: size(limits.send_window),
+        metrics: Arc::new(move || metrics.render()),
+        metrics_on_loopback: config.metrics.loopback,
+        ..ApiOptions::default()
+    }
+}
+
+fn message_limits(config: &Config) -> MessageLimits {
+    let limits = &config.limits;
+    MessageLimits {
+        text: ByteSize(limits.message_text_bytes),
+        custom: ByteSize(limits.message_custom_bytes),
+        mentions: size(limits.message_mentions),
+        ..MessageLimits::default()
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
