@@ -113,10 +113,18 @@ impl FilterChains {
     /// Puts a chain in the place of the tenant's old one. Messages that are being judged are finished
     /// by the old one.
     pub(crate) fn put(&self, tenant: TenantId, chain: Chain) {
+        // Most of many tenants may have no filters: they take no place, and cost no copy of the table.
+        if chain.is_empty() && !self.inner.chains.load().contains_key(&tenant) {
+            return;
+        }
         let chain = Arc::new(chain);
         self.inner.chains.rcu(|chains| {
             let mut chains = HashMap::clone(chains);
-            chains.insert(tenant, Arc::clone(&chain));
+            if chain.is_empty() {
+                chains.remove(&tenant);
+            } else {
+                chains.insert(tenant, Arc::clone(&chain));
+            }
             chains
         });
     }

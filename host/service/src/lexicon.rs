@@ -85,6 +85,9 @@ impl WordLists {
                 return;
             }
         };
+        if metas.is_empty() {
+            return;
+        }
         let mut set = LexiconSet::new();
         for (meta, _) in metas {
             match self.open(&scope, &meta).await {

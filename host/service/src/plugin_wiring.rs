@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
 use warbler_domain::TenantId;
 
 use crate::audit::Audit;
@@ -10,6 +11,9 @@ use crate::installation::{PluginOptions, Plugins};
 use crate::lexicon::{LexiconSets, WordLists};
 use crate::ports::{Ports, Tasks};
 use crate::publisher::{Publishers, Trust};
+
+/// Tenants whose word lists are read at a time when the host starts; compiling takes a core each.
+const PARALLEL: usize = 4;
 
 /// Plugins and what belongs to them.
 #[derive(Debug, Clone)]
@@ -50,9 +54,7 @@ impl Extensions {
         if let Err(error) = self.trust.load().await {
             tracing::error!(%error, "whom the operator trusts could not be read: nobody is trusted");
         }
-        for tenant in tenants {
-            self.word_lists.load(*tenant).await;
-        }
+        stream::iter(tenants).for_each_concurrent(PARALLEL, |tenant| self.word_lists.load(*tenant)).await;
         self.plugins.start(tenants).await;
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use warbler_domain::{Clock, Feed, InstallationId, LogLevel, PluginLog, Signal, TenantId, TenantScope};
+use warbler_domain::{Clock, Feed, InstallationId, LogLevel, PluginLog, Signal, Strength, TenantId, TenantScope};
 
-use crate::audit::{Actor, Audit, NewEntry};
+use crate::audit::{Actor, Audit, NewEntry, strength};
 use crate::ports::Tasks;
 
 /// Failures in a row before anyone is alarmed: a single one may be a hiccup, and is in the log anyway.
@@ -104,6 +104,20 @@ impl fmt::Debug for Watch {
 }
 
 impl Watch {
+    /// Takes note of a decision.
+    pub(crate) fn decided(&self, verdict: Strength) {
+        self.health.succeeded();
+        // What passes is counted by the histogram of times alone, without looking a counter up.
+        if verdict != Strength::Pass {
+            let labels = [
+                ("tenant", self.tenant.to_string()),
+                ("plugin", self.plugin.to_string()),
+                ("verdict", strength(verdict).to_owned()),
+            ];
+            metrics::counter!("hook_content_filter_verdicts_total", &labels).increment(1);
+        }
+    }
+
     /// Takes note of a failed call: in the installation's log, in the metrics, and by an alarm if the
     /// installation keeps failing.
     pub(crate) fn failed(&self, code: &str, text: &str) {

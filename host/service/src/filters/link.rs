@@ -94,7 +94,7 @@ impl Link {
         let (decision, outcome) = match asked {
             Ok(decision) => {
                 if let Some(watch) = &self.watch {
-                    watch.health.succeeded();
+                    watch.decided(decision.verdict.strength());
                 }
                 (decision, Outcome::Decided)
             }

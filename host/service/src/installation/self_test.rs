@@ -86,7 +86,8 @@ impl Plugins {
             Running::Failed { code, text } => Engine::Missing { code: code.clone(), text: text.clone() },
             Running::Off => Engine::Missing { code: "inactive".to_owned(), text: "it is not active".to_owned() },
         };
-        let link = bare_link(tenant, &live.record, edition, working);
+        let timing = metrics::Histogram::noop();
+        let link = Link { timing, ..bare_link(tenant, &live.record, edition, working) };
         let lists = inner.chains.lists().get(tenant);
         let works = works(inner, &lists, &link).await;
         let bench = RealChain { inner, lists: &lists };
