@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
@@ -11,7 +12,7 @@ use warbler_domain::{
 };
 
 use crate::layout;
-use crate::seal::{Draft, Subkey};
+use crate::seal::{Draft, Subkey, TenantKey};
 
 /// The version of stored events; their first byte.
 const EVENT_V1: u8 = 1;
@@ -111,30 +112,39 @@ pub(crate) fn open_events(
     records.iter().map(|(key, sealed)| open_event(subkey, key, conversation, sealed).map(Arc::new)).collect()
 }
 
-/// Encodes what stands under an idempotency key.
-pub(crate) fn draft_idempotency(idempotency: &Idempotency, sequence: Sequence) -> Draft {
-    let mut plain = [0; 24];
-    let (content, place) = plain.split_at_mut(16);
-    content.copy_from_slice(&idempotency.content);
-    place.copy_from_slice(&sequence.0.to_be_bytes());
-    Draft::of(&plain)
+/// What stands under an idempotency key: the place, and a keyed digest that binds it to the key and the
+/// content. Short, since there is one for every message, and the database keeps values of up to 22
+/// bytes within their page.
+pub(crate) fn idempotency_entry(
+    key: &TenantKey,
+    place: &[u8],
+    asked: &Idempotency,
+    sequence: Sequence,
+) -> Result<[u8; 22], StoreError> {
+    let mut bound = Vec::with_capacity(place.len() + 24);
+    bound.extend_from_slice(place);
+    bound.extend_from_slice(&asked.content);
+    bound.extend_from_slice(&sequence.0.to_be_bytes());
+    let digest = key.blind("idempotency", &bound)?;
+    let mut entry = [0; 22];
+    let bytes = sequence.0.to_be_bytes().into_iter().chain(digest);
+    entry.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    Ok(entry)
 }
 
-/// Opens what stands under an idempotency key; the place, if the content is the same.
-pub(crate) fn open_idempotency(
-    subkey: &Subkey,
-    key: &[u8],
+/// Reads what stands under an idempotency key; the place, if the content is the same.
+pub(crate) fn read_idempotency(
+    key: &TenantKey,
+    place: &[u8],
     asked: &Idempotency,
-    sealed: &[u8],
+    entry: &[u8],
 ) -> Result<Sequence, StoreError> {
-    let corrupt = || StoreError::Corrupt { what: "idempotency key" };
-    let plain = subkey.open(key, 0, sealed, "idempotency key")?;
-    let (content, place) = plain.split_first_chunk::<16>().ok_or_else(corrupt)?;
-    let place: [u8; 8] = place.try_into().map_err(|_| corrupt())?;
-    if *content != asked.content {
-        return Err(StoreError::KeyReused);
-    }
-    Ok(Sequence(u64::from_be_bytes(place)))
+    let sequence = entry.first_chunk::<8>().ok_or(StoreError::Corrupt { what: "idempotency key" })?;
+    let sequence = Sequence(u64::from_be_bytes(*sequence));
+    let expected = idempotency_entry(key, place, asked, sequence)?;
+    // A digest cannot tell another content from an entry that was tampered with; both are refused.
+    verify_slices_are_equal(&expected, entry).map_err(|_| StoreError::KeyReused)?;
+    Ok(sequence)
 }
 
 /// Checks the sizes of a write.
@@ -297,7 +307,7 @@ mod tests {
             let (key, asked) = (subkey(), Idempotency { key: [1; 16], content: [1; 16] });
             prop_assert!(key.open(b"k", 0, &bytes, "x").is_err());
             prop_assert!(open_state(&key, b"k", &bytes).is_err());
-            prop_assert!(open_idempotency(&key, b"k", &asked, &bytes).is_err());
+            prop_assert!(read_idempotency(&tenant_key(), b"k", &asked, &bytes).is_err());
             prop_assert!(BlobKey::open(&tenant_key(), "name", &bytes).is_err());
             let _ = (layout::state_key(&bytes), layout::last_number(&bytes));
             let last = u64::from(format);

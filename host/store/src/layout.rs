@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `e` | tenant, conversation, sequence | sealed event |
 //! | `p` | tenant, position | conversations and sequences of the events of one group, of which the last has that position |
-//! | `i` | tenant, conversation, idempotency key | sealed digest of the content, and the sequence |
+//! | `i` | tenant, conversation, idempotency key | sequence, and a keyed digest over it and the content |
 //! | `s` | tenant, text of the state key | version, then the sealed value |
 //! | `r` | tenant | the version that the tenant's last state write got |
 //! | `m` | – | version of this layout |

@@ -66,9 +66,8 @@ impl Decider {
         steps.push(Step { key: place, value: Some(value), before: None });
         if let Some(asked) = &idempotency {
             let place = layout::idempotency(tenant, conversation, &asked.key);
-            let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
-            let value = subkey.seal(&place, 0, codec::draft_idempotency(asked, sequence))?;
-            steps.push(Step { key: place, value: Some(value), before: None });
+            let entry = codec::idempotency_entry(&key, &place, asked, sequence)?;
+            steps.push(Step { key: place, value: Some(Bytes::copy_from_slice(&entry)), before: None });
         }
         group.take(steps);
         self.join(group, tenant, staged);
@@ -136,9 +135,8 @@ impl Decider {
         asked: &Idempotency,
     ) -> Result<Option<Sequence>, StoreError> {
         let place = layout::idempotency(tenant, *conversation, &asked.key);
-        let Some(sealed) = group.get(&*self.records, &place)? else { return Ok(None) };
-        let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
-        codec::open_idempotency(&subkey, &place, asked, &sealed).map(Some)
+        let Some(entry) = group.get(&*self.records, &place)? else { return Ok(None) };
+        codec::read_idempotency(key, &place, asked, &entry).map(Some)
     }
 
     /// Checks what writes expect and prepares them.

@@ -68,18 +68,36 @@ async fn a_version_that_was_changed_makes_its_value_not_open() {
 }
 
 #[tokio::test]
-async fn an_idempotency_entry_moved_to_another_key_does_not_open() {
+async fn an_idempotency_entry_moved_to_another_key_or_changed_lets_nothing_through() {
     let records = Arc::new(MemoryRecords::default());
     let store = over(records.clone()).await;
+    for title in ["first", "second"] {
+        store.log().append(&ONE, post(1, title)).await.unwrap();
+    }
     let append = Append { idempotency: Some(idempotency(1)), ..post(1, SECRET) };
     store.log().append(&ONE, append).await.unwrap();
     let place = |to, by: u8| layout::idempotency(ONE.tenant(), conversation(to), &[by; 16]);
+    let whole = records.get(&place(1, 1)).unwrap().unwrap();
+    let refused = async |to, by| {
+        let found = store.log().find(&ONE, conversation(to), &idempotency(by)).await;
+        let append = Append { idempotency: Some(idempotency(by)), ..post(to, SECRET) };
+        let again = store.log().append(&ONE, append).await;
+        assert!(matches!(found, Err(StoreError::KeyReused | StoreError::Corrupt { .. })), "{found:?}");
+        assert!(matches!(again, Err(StoreError::KeyReused | StoreError::Corrupt { .. })), "{again:?}");
+    };
     for (to, by) in [(1, 2), (2, 1)] {
         copy(&*records, &place(1, 1), place(to, by));
-        corrupt(&store.log().find(&ONE, conversation(to), &idempotency(by)).await);
-        let append = Append { idempotency: Some(idempotency(by)), ..post(to, SECRET) };
-        corrupt(&store.log().append(&ONE, append).await);
+        refused(to, by).await;
     }
+    for at in 0..whole.len() {
+        let mut changed = whole.to_vec();
+        changed[at] ^= 1;
+        for damaged in [Bytes::from(changed), whole.slice(..at)] {
+            overwrite(&*records, place(1, 1), Some(damaged));
+            refused(1, 1).await;
+        }
+    }
+    assert_eq!(store.log().head(&ONE, conversation(1)).await.unwrap(), Sequence(3));
 }
 
 #[tokio::test]

@@ -62,10 +62,9 @@ impl MessageLog for SealedLog {
         let tenant = scope.tenant();
         let key = self.keys.get(tenant)?;
         let place = layout::idempotency(tenant, conversation, &idempotency.key);
-        let subkey = key.subkey(Kind::Idempotency, conversation.as_bytes())?;
         let found = self.view.read(|snapshot| {
-            let Some(sealed) = snapshot.get(&place)? else { return Ok(None) };
-            let sequence = codec::open_idempotency(&subkey, &place, idempotency, &sealed)?;
+            let Some(entry) = snapshot.get(&place)? else { return Ok(None) };
+            let sequence = codec::read_idempotency(&key, &place, idempotency, &entry)?;
             event_at(snapshot, scope, conversation, sequence).map(Some)
         })?;
         found.map(|record| open(&key, conversation, &record)).transpose()
