@@ -20,7 +20,7 @@ use crate::message::Texts;
 impl ContentFilter for Installation {
     async fn check(&self, message: &Submission, context: &HookContext) -> Result<Decision, HookError> {
         let began = Instant::now();
-        let decision = self.check_by(message, context, began + self.mould.limits.deadline).await;
+        let decision = self.check_by(message, context, began).await;
         match &decision {
             Ok(_) => self.meter.answered(began.elapsed()),
             Err(error) => self.tell(error, began),
@@ -30,15 +30,16 @@ impl ContentFilter for Installation {
 }
 
 impl Installation {
-    /// The whole call, waiting in line included, by `deadline`.
+    /// The whole call, whose deadline counts from when it `began` to wait in line.
     async fn check_by(
         &self,
         message: &Submission,
         context: &HookContext,
-        deadline: Instant,
+        began: Instant,
     ) -> Result<Decision, HookError> {
         let _in_line = self.enter()?;
-        let mut call = pin!(self.check_in_turn(message, context, deadline));
+        let deadline = began + self.mould.limits.deadline;
+        let mut call = pin!(self.check_in_turn(message, context, began));
         // Most calls never wait, and so need no timer: the guest's own time is bounded by epochs.
         if let Poll::Ready(decision) = poll_once(call.as_mut()).await {
             return decision;
@@ -51,12 +52,13 @@ impl Installation {
         &self,
         message: &Submission,
         context: &HookContext,
-        deadline: Instant,
+        began: Instant,
     ) -> Result<Decision, HookError> {
+        let deadline = began + self.mould.limits.deadline;
         let _tenant = place(&self.mould.tenant.calls).await;
         let _slot = place(&self.slots).await;
         // Owned by this call alone: if it fails, or its caller goes away, the instance goes with it.
-        let mut instance = Owned { instance: Some(self.instance(deadline).await?), of: self };
+        let mut instance = Owned { instance: Some(self.instance(deadline).await?), called: began, of: self };
         let grants = &self.mould.lent.grants;
         let texts = Texts::new(message, grants, &self.pseudonyms);
         let mentions = texts.mentions();
@@ -99,7 +101,7 @@ impl Installation {
                 made.unwrap_or_else(|_| Err(MakeError::Init(HookError::Overrun { limit: me.mould.init_deadline })));
             drop(maker);
             if let Err(Ok(instance)) = send.send(made) {
-                me.put(instance);
+                me.put(instance, Instant::now());
             }
         });
         receive.await.map_err(|_| gone("making it was abandoned"))?.map_err(no_instance)
@@ -117,6 +119,7 @@ impl Installation {
 /// An instance that a call owns. Unless it is kept, it is thrown away when the call ends.
 struct Owned<'a> {
     instance: Option<Instance>,
+    called: Instant,
     of: &'a Installation,
 }
 
@@ -136,7 +139,7 @@ impl Owned<'_> {
 
     fn keep(mut self) {
         if let Some(instance) = self.instance.take() {
-            self.of.put(instance);
+            self.of.put(instance, self.called);
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::installation::Installation;
 use crate::lane::TenantShare;
 use crate::options::{Reuse, RuntimeKey, Share};
 
+/// How long instances were idle that make room for others, in the order in which they do.
+const LONG_AGO: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(1), Duration::ZERO];
+
 /// What installations share.
 pub(crate) struct House {
     pub(crate) engine: Engine,
@@ -58,15 +61,21 @@ impl House {
     }
 
     /// Gives up instances that were not called for `unused`, and says how many.
-    pub(crate) fn evict(&self, unused: Duration) -> usize {
-        self.tenants.lock().retain(|_, share| share.strong_count() > 0);
+    pub(crate) fn evict(&self, unused: Duration, keep: bool) -> usize {
         let Some(before) = Instant::now().checked_sub(unused) else { return 0 };
-        self.installations().iter().map(|installation| installation.evict(before)).sum()
+        self.installations().iter().map(|installation| installation.evict(before, keep)).sum()
+    }
+
+    /// Gives up idle instances because there is no place for another: those of long ago if there are
+    /// any, else all. Says whether there is room now.
+    pub(crate) fn make_room(&self) -> bool {
+        LONG_AGO.into_iter().any(|unused| self.evict(unused, true) > 0) || self.evict(Duration::ZERO, false) > 0
     }
 
     /// The regular round: gives up idle instances, and tells what logs left out.
     pub(crate) fn sweep(&self) {
-        self.evict(self.reuse.idle);
+        self.tenants.lock().retain(|_, share| share.strong_count() > 0);
+        self.evict(self.reuse.idle, true);
         for installation in self.installations() {
             installation.log().flush();
         }

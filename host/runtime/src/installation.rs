@@ -81,7 +81,7 @@ impl Installation {
             }
         });
         installation.meter.made();
-        installation.put(trial);
+        installation.put(trial, Instant::now());
         installation
     }
 
@@ -103,8 +103,8 @@ impl Installation {
         self.idle.lock().pop().map(|idle| idle.instance)
     }
 
-    /// Keeps `instance` for the next call, unless it is worn or calls are to have fresh ones.
-    pub(crate) fn put(&self, instance: Instance) {
+    /// Keeps `instance`, last called at `since`, for the next call, unless it is worn or calls are to have fresh ones.
+    pub(crate) fn put(&self, instance: Instance, since: Instant) {
         if self.mode == Instances::Fresh {
             return;
         }
@@ -112,26 +112,31 @@ impl Installation {
             self.meter.thrown_away();
             return;
         }
-        self.idle.lock().push(Idle { instance, since: Instant::now() });
+        self.idle.lock().push(Idle { instance, since });
     }
 
-    /// Gives up instances that were not called since `before`, and says how many.
-    pub(crate) fn evict(&self, before: Instant) -> usize {
+    /// Gives up instances that were not called since `before`, and says how many. Where making one takes long,
+    /// one stays if `keep` says so.
+    pub(crate) fn evict(&self, before: Instant, keep: bool) -> usize {
         let mut idle = self.idle.lock();
+        let kept = if keep { self.keep } else { 0 };
+        let mut spare = idle.len().saturating_sub(kept);
         // Those used longest ago are in front.
-        let old = idle.partition_point(|idle| idle.since <= before);
-        let last = old.min(idle.len().saturating_sub(self.keep));
-        let given_up: Vec<Idle> = idle.drain(..last).collect();
+        let old = idle.extract_if(.., |idle| {
+            let goes = spare > 0 && idle.since <= before;
+            spare -= usize::from(goes);
+            goes
+        });
+        let old: Vec<Idle> = old.collect();
+        // Dropping them takes its time, and is done once calls can have the others.
         drop(idle);
-        given_up.len()
+        old.len()
     }
 
     /// Makes an instance. If all places are taken, idle instances of all installations make room.
     pub(crate) async fn make(&self, deadline: Instant) -> Result<Instance, MakeError> {
         let made = match self.mould.make(&self.cast, deadline).await {
-            Err(MakeError::Full(_)) if self.house.evict(std::time::Duration::ZERO) > 0 => {
-                self.mould.make(&self.cast, deadline).await
-            }
+            Err(MakeError::Full(_)) if self.house.make_room() => self.mould.make(&self.cast, deadline).await,
             made => made,
         };
         if made.is_ok() {

@@ -62,3 +62,49 @@ impl Turn {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns<const N: usize>(share: &Share, all: &Arc<Semaphore>) -> [Turn; N] {
+        let tenant = Arc::new(TenantShare::new(share, Arc::clone(all)));
+        std::array::from_fn(|_| Turn::new(Arc::clone(&tenant)))
+    }
+
+    /// Whether `turn` has its next place by the time that everybody ran who could.
+    async fn comes(turn: &Turn) -> bool {
+        let waiting = tokio::spawn(turn.next());
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let came = waiting.is_finished();
+        waiting.abort();
+        came
+    }
+
+    #[tokio::test]
+    async fn a_tenants_runaways_wait_for_each_other_and_no_other_tenant_waits_for_them() {
+        let share = Share { tenant_lanes: 1, lanes: 2, ..Share::default() };
+        let all = Arc::new(Semaphore::new(share.lanes));
+        let [first, second] = turns(&share, &all);
+        let [other] = turns(&share, &all);
+        assert!(comes(&first).await);
+        assert!(!comes(&second).await, "its tenant has one lane");
+        assert!(comes(&other).await, "another tenant has its own");
+        first.leave();
+        assert!(comes(&second).await);
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_again_when_its_instance_is_gone() {
+        let share = Share { tenant_lanes: 1, lanes: 1, ..Share::default() };
+        let all = Arc::new(Semaphore::new(share.lanes));
+        let [first] = turns(&share, &all);
+        let [other] = turns(&share, &all);
+        assert!(comes(&first).await);
+        assert!(!comes(&other).await, "there is one lane for all");
+        drop(first);
+        assert!(comes(&other).await);
+    }
+}

@@ -161,7 +161,7 @@ async fn try_out(house: &House, mould: &Mould, component: &Component, initialise
 async fn trial(house: &House, mould: &Mould, cast: &Cast) -> Result<Instance, LoadError> {
     let deadline = Instant::now() + mould.init_deadline;
     let mut made = timeout_at(deadline, mould.make(cast, deadline)).await;
-    if matches!(made, Ok(Err(MakeError::Full(_)))) && house.evict(std::time::Duration::ZERO) > 0 {
+    if matches!(made, Ok(Err(MakeError::Full(_)))) && house.make_room() {
         made = timeout_at(deadline, mould.make(cast, deadline)).await;
     }
     let made = made.unwrap_or(Err(MakeError::Init(HookError::Overrun { limit: mould.init_deadline })));

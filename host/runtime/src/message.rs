@@ -1,7 +1,9 @@
 //! Messages on their way into a guest: the domain's record as the contract's, with what was not
 //! granted left out. Strings are lent, not copied.
 
-use warbler_domain::{Attachment, Body, ConversationKind, Grants, MessageId, Role, Submission, UserId};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+use warbler_domain::{Attachment, Body, ConversationKind, Grants, Role, Submission, UserId};
 
 use crate::bindings::exports::warbler::plugin::content_filter::Message;
 use crate::bindings::warbler::plugin::types as wit;
@@ -9,18 +11,12 @@ use crate::pseudonym::Pseudonyms;
 
 /// The text of an identifier: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
 #[derive(Clone, Copy)]
-struct IdText([u8; 36]);
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
+struct IdText([u8; Hyphenated::LENGTH]);
 
 impl IdText {
-    fn new(id: [u8; 16]) -> Self {
-        let mut text = [b'-'; 36];
-        let digits = id.into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        let places = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
-        for ((_, place), digit) in places.zip(digits) {
-            *place = HEX.get(usize::from(digit)).copied().unwrap_or(b'0');
-        }
+    fn new(id: Uuid) -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        id.hyphenated().encode_lower(&mut text);
         Self(text)
     }
 
@@ -42,16 +38,16 @@ pub(crate) struct Texts {
 impl Texts {
     pub(crate) fn new(message: &Submission, grants: &Grants, pseudonyms: &Pseudonyms) -> Self {
         let person =
-            |user: UserId| IdText::new(if grants.sender_identity { *user.as_bytes() } else { pseudonyms.of(user) });
+            |user: UserId| IdText::new(if grants.sender_identity { user.as_uuid() } else { pseudonyms.of(user) });
         let attachment = match &message.body {
-            Body::File { attachment } => Some(IdText::new(*attachment.id.as_bytes())),
+            Body::File { attachment } => Some(IdText::new(attachment.id.as_uuid())),
             Body::Text { .. } | Body::Custom { .. } => None,
         };
         Self {
-            id: IdText::new(*message.id.as_bytes()),
-            conversation: IdText::new(*message.conversation.as_bytes()),
+            id: IdText::new(message.id.as_uuid()),
+            conversation: IdText::new(message.conversation.as_uuid()),
             sender: person(message.sender.id),
-            reply_to: message.reply_to.as_ref().map(MessageId::as_bytes).copied().map(IdText::new),
+            reply_to: message.reply_to.map(|id| IdText::new(id.as_uuid())),
             attachment,
             mentions: message.mentions.iter().copied().map(person).collect(),
         }
@@ -120,18 +116,5 @@ const fn role(role: Role) -> wit::Role {
         Role::Member | Role::Auditor => wit::Role::Member,
         Role::Guest => wit::Role::Guest,
         Role::Agent => wit::Role::Agent,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn an_identifier_is_written_as_everywhere_else() {
-        let id = Uuid::now_v7();
-        assert_eq!(IdText::new(*id.as_bytes()).as_str(), id.to_string());
     }
 }

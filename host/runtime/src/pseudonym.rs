@@ -3,6 +3,7 @@
 
 use aws_lc_rs::hmac;
 use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 use warbler_domain::{InstallationId, UserId};
 
 use crate::RuntimeKey;
@@ -27,7 +28,7 @@ impl Pseudonyms {
     ///
     /// SHA-256 over a secret key of fixed length and an input of fixed length: one block, which a call
     /// can afford, and nothing that an extension of the message could exploit.
-    pub(crate) fn of(&self, user: UserId) -> [u8; 16] {
+    pub(crate) fn of(&self, user: UserId) -> Uuid {
         let mut hasher = self.keyed.clone();
         hasher.update(user.as_bytes());
         let digest: [u8; 32] = hasher.finalize().into();
@@ -35,17 +36,12 @@ impl Pseudonyms {
         for (byte, from) in bytes.iter_mut().zip(digest) {
             *byte = from;
         }
-        let mut bits = u128::from_be_bytes(bytes);
-        bits = bits & !(0xf << 76) | 0x8 << 76;
-        bits = bits & !(0b11 << 62) | 0b10 << 62;
-        bits.to_be_bytes()
+        Builder::from_custom_bytes(bytes).into_uuid()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
@@ -57,7 +53,7 @@ mod tests {
         assert_eq!(pseudonym, Pseudonyms::new(&key, one).of(user));
         assert_ne!(pseudonym, Pseudonyms::new(&key, two).of(user));
         assert_ne!(pseudonym, Pseudonyms::new(&RuntimeKey::new([8; 32]), one).of(user));
-        assert_ne!(&pseudonym, user.as_bytes());
-        assert_eq!(Uuid::from_bytes(pseudonym).get_version_num(), 8);
+        assert_ne!(pseudonym, user.as_uuid());
+        assert_eq!(pseudonym.get_version_num(), 8);
     }
 }

@@ -73,7 +73,7 @@ impl Runtime {
     /// itself; this is for a host that needs memory at once.
     #[allow(clippy::must_use_candidate)] // The number is told for those who care.
     pub fn evict_idle(&self, unused: Duration) -> usize {
-        self.house.evict(unused)
+        self.house.evict(unused, true)
     }
 
     /// What instances take at this moment.

