@@ -21,6 +21,10 @@ use super::ports::{Lists, Log, Secrets, Storage};
 /// busy with something else.
 const ATTEMPTS: usize = 3;
 
+/// A component larger than this holds an interpreter. Compiling a snapshot of it anew for each setting
+/// would take longer than all checks, and changes nothing of what it answers.
+const INTERPRETER_BYTES: usize = 8 << 20;
+
 /// How a plugin is set up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -93,6 +97,7 @@ impl Harness {
         // The cache lives only as long as this program, so its key keeps nobody out.
         let mut options = RuntimeOptions::new(RuntimeKey::new([0; 32]));
         options.cache = Some(cache.path().to_owned());
+        options.snapshots = component.len() < INTERPRETER_BYTES;
         let runtime = Runtime::new(options).context("the runtime cannot be started")?;
         let (component, log) = (component.into(), Arc::new(Log::default()));
         Ok(Self { runtime, package, component, limits, log, loaded: Vec::new(), _cache: cache })
