@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use warbler_domain::{Grants, HookError, LoadError};
+use warbler_domain::{Grants, HookError, HookKind, LoadError, PluginRuntime};
 use warbler_runtime::{Pool, Reuse, Runtime};
 
 use crate::guests;
 use crate::harness::{options, plan, plan_of, runtime};
+use crate::server::{Server, says};
 
 #[tokio::test]
 async fn the_configuration_reaches_init_whether_or_not_instances_start_from_a_snapshot() {
@@ -178,4 +179,61 @@ async fn a_package_that_fails_to_load_leaves_others_as_they_were() {
     plugin.held("hello").await;
     plan_of(b"nonsense".to_vec()).refused(&runtime).await;
     assert_eq!(plugin.held("hello").await.code.len(), 2);
+}
+
+const PUSH: &str = r#"
+(module
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "warbler:plugin/push@0.1.0#deliver") (param i32 i32) (result i32) (i32.const 64)))
+"#;
+
+#[tokio::test]
+async fn hooks_are_found_by_what_a_component_exports() {
+    let runtime = runtime();
+    let component = guests::component(PUSH, &[], "warbler:plugin/push-plugin").unwrap();
+    let loaded = runtime.load(plan_of(component).request).await.unwrap();
+    assert_eq!(loaded.hooks(), [HookKind::Push]);
+    assert!(loaded.content_filter().is_none());
+}
+
+#[tokio::test]
+async fn an_instance_that_takes_longer_than_a_call_may_wait_is_there_for_a_later_one() {
+    let (answers, may_answer) = tokio::sync::watch::channel(true);
+    let server = Server::when(may_answer, |_| {
+        // Each request comes over a new connection, which the server may leave unanswered.
+        let mut answer = says(200, "ready");
+        answer.headers_mut().insert("connection", "close".parse().unwrap());
+        answer
+    });
+    let server = server.await;
+    let mut options = options();
+    options.http.private_addresses = [server.address].into();
+    let runtime = Runtime::new(options).unwrap();
+    let plan = plan("slow-to-start").with(|r| {
+        r.config = server.url("/");
+        r.grants.http = [server.grant()].into();
+        r.limits.deadline = Duration::from_millis(200);
+    });
+    let plugin = plan.load(&runtime).await;
+    plugin.passes().await;
+
+    answers.send_replace(false);
+    drop_instances(&runtime, &plugin);
+    let error = plugin.check("hello").await.unwrap_err();
+    assert!(matches!(error, HookError::Overrun { .. }), "{error:?}");
+
+    answers.send_replace(true);
+    while plugin.idle() == 0 {
+        tokio::task::yield_now().await;
+    }
+    plugin.passes().await;
+    assert_eq!(plugin.made(), 2);
+}
+
+/// Gives up the instances of one plugin, whether or not making another takes long.
+fn drop_instances(runtime: &Runtime, plugin: &crate::harness::Plugin) {
+    runtime.evict_idle(Duration::ZERO);
+    assert_eq!(plugin.idle(), 0);
 }

@@ -53,6 +53,23 @@ impl Server {
         Self::serve(move |stream, seen| serve_http(stream, Arc::clone(&answer), seen)).await
     }
 
+    /// Answers requests for as long as, and as soon as, it may.
+    pub async fn when(
+        may: tokio::sync::watch::Receiver<bool>,
+        answer: impl Fn(&Seen) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let answer: Answer = Arc::new(answer);
+        Self::serve(move |stream, seen| {
+            let (mut may, answer) = (may.clone(), Arc::clone(&answer));
+            async move {
+                if may.wait_for(|may| *may).await.is_ok() {
+                    serve_http(stream, answer, seen).await;
+                }
+            }
+        })
+        .await
+    }
+
     /// Answers requests over TLS for `name`, and gives the certificate to trust.
     pub async fn secure(
         name: &str,
