@@ -2,14 +2,23 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use minisign::{KeyPair, SecretKey, SecretKeyBox};
 use warbler_package::PublicKey;
+use zeroize::Zeroizing;
 
 /// Where a key's password is read from, if it is set: for builds that nobody watches.
 pub(crate) const PASSWORD_VARIABLE: &str = "WARBLER_PLUGIN_KEY_PASSWORD";
+
+/// Where a secret key says how its password is stretched, and where its checksum is
+/// (<https://jedisct1.github.io/minisign/#secret-key-format>).
+const KDF: Range<usize> = 2..4;
+const CHECKSUM: Range<usize> = 126..158;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -66,14 +75,26 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
 /// It cannot be read, or the password is wrong.
 pub(crate) fn open_secret(path: &Path) -> Result<SecretKey> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the secret key {}", path.display()))?;
-    let sealed = SecretKeyBox::from_string(&text).with_context(|| no_key(path))?;
     // A key without a password refuses one, so this is tried first.
-    if let Ok(key) = sealed.into_unencrypted_secret_key() {
+    if let Some(key) = without_password(&text) {
         return Ok(key);
     }
     let sealed = SecretKeyBox::from_string(&text).with_context(|| no_key(path))?;
     let password = std::env::var(PASSWORD_VARIABLE).ok();
     sealed.into_secret_key(password).with_context(|| format!("the secret key {} cannot be opened", path.display()))
+}
+
+/// A key that is kept without a password.
+fn without_password(text: &str) -> Option<SecretKey> {
+    let checked = SecretKeyBox::from_string(text).and_then(SecretKeyBox::into_unencrypted_secret_key);
+    if let Ok(key) = checked {
+        return Some(key);
+    }
+    // `minisign -G -W` leaves the checksum out (all zeros), which the crate takes for damage.
+    let bytes = Zeroizing::new(STANDARD.decode(text.lines().nth(1)?.trim()).ok()?);
+    let is_plain = bytes.get(KDF) == Some([0; 2].as_slice());
+    let has_checksum = bytes.get(CHECKSUM)?.iter().any(|byte| *byte != 0);
+    if is_plain && !has_checksum { SecretKey::from_bytes(&bytes).ok() } else { None }
 }
 
 fn no_key(path: &Path) -> String {

@@ -104,6 +104,12 @@ fn works_with_keys_and_signatures_of_minisign(folder: &Path) {
     done(folder, &["verify", "--key", "theirs.pub"]);
     done(folder, &["verify", "--key", "plugin.pub", "--key", "theirs.pub", "--all"]);
 
+    // And minisign signs with a key of ours.
+    let comment = ["-t", "by minisign", "-x", "ours.minisig"];
+    let sign = [&["-S", "-s", "plugin.key", "-m", PACKAGE], comment.as_slice()].concat();
+    let signed = minisign(folder, &sign);
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+
     let shown: Value = serde_json::from_str(&done(folder, &["inspect", "--json"])).unwrap();
     assert_eq!(shown.get("signatures").unwrap().as_array().unwrap().len(), 2);
     let comment = format!("name=demo-filter version=0.1.0 sha256={}", shown.get("sha256").unwrap().as_str().unwrap());
