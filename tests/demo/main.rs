@@ -7,8 +7,8 @@ mod story;
 mod world;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
 use clap::Parser;
 
 #[derive(Parser)]
@@ -22,10 +22,17 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.check {
-        return story::run().await;
+    let played = match &arguments.folder {
+        Some(folder) if !arguments.check => live::run(folder).await,
+        _ => story::run().await,
+    };
+    match played {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n✗ {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    live::run(&arguments.folder.context("--folder is missing")?).await
 }

@@ -18,6 +18,25 @@ pub fn filter(name: &str) -> Result<Vec<u8>> {
     component(&wat, &[], "warbler:plugin/filter-plugin").with_context(|| format!("{name} is no filter"))
 }
 
+/// The same guest, which behaves until a text of just `bytes` bytes comes: hosts have plugins answer a
+/// harmless message before they let them run.
+///
+/// # Errors
+/// There is no such file, it judges messages in another way, or it does not fit the contract.
+pub fn sleeper(name: &str, bytes: u32) -> Result<Vec<u8>> {
+    let check = "#check\") (param $message i32) (result i32)";
+    let path = root()?.join("tests/guests").join(name).with_extension("wat");
+    let wat = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let (before, after) = wat.split_once(check).with_context(|| format!("{name} has no check to put to sleep"))?;
+    // The text's length stands at offset 84 of a message as the canonical ABI lays it out, and zeros,
+    // as they stand at address 64, read as a pass without findings.
+    let asleep = format!(
+        "(if (i32.ne (i32.load offset=84 (local.get $message)) (i32.const {bytes})) (then (return (i32.const 64))))"
+    );
+    let wat = format!("{before}{check} {asleep}{after}");
+    component(&wat, &[], "warbler:plugin/filter-plugin").with_context(|| format!("{name} is no filter"))
+}
+
 /// The component of a core module in text format, for one world of the contract or of `inline`
 /// packages, which may use it.
 ///

@@ -34,6 +34,15 @@ impl Packed {
         Ok(body)
     }
 
+    /// The permissions that its manifest asks for.
+    ///
+    /// # Errors
+    /// The package cannot be read.
+    pub fn asks(&self) -> Result<Value> {
+        let package = Package::read(&self.bytes, &Limits::default())?;
+        Ok(serde_json::to_value(&package.manifest().permissions)?)
+    }
+
     /// The same component under a later version, signed anew.
     ///
     /// # Errors

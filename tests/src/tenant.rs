@@ -87,13 +87,14 @@ impl Tenant {
         begin(&self.person(first)?.client, body).await
     }
 
-    /// Installs a bundled plugin with the word lists granted; `extra` goes into the request.
+    /// Installs a bundled plugin and grants what it asks for; `extra` goes into the request.
     ///
     /// # Errors
     /// It was not built, or the host refused.
     pub async fn install_bundled(&self, name: &str, extra: Value) -> Result<Value> {
-        let mut body = packages::bundled(name)?.request(extra)?;
-        body["grants"] = json!({"lexicons": true});
+        let package = packages::bundled(name)?;
+        let mut body = package.request(extra)?;
+        body["grants"] = package.asks()?;
         let answer = self.owner.post("/v1/admin/plugins", body).await?;
         answer.with(201).with_context(|| format!("installing {name}"))
     }

@@ -61,16 +61,20 @@ async fn upgraded(play: &mut Play, acme: &Tenant, filter: &Packed) -> Result<()>
 }
 
 async fn broken(play: &mut Play, acme: &Tenant) -> Result<()> {
-    play.step("A filter that breaks on every message");
-    let trap = guests::filter("trap")?;
-    let manifest = json!({"name": "trap", "version": "0.1.0", "hooks": ["content-filter"], "permissions": {}});
-    let package = packages::pack(&trap, &manifest)?;
+    play.step("A filter that breaks on purpose");
+    let broken = packages::pack(&guests::filter("trap")?, &manifest("always-traps"))?;
+    let answer = install(acme, &broken, json!({})).await?;
+    ensure!(answer.status == 422 && answer.code() == "trapped", "{answer:?}");
+    play.saw("one that breaks on everything does not even get in: its trial message makes it trap");
+    let cue = "Please break now";
+    let trap = guests::sleeper("trap", u32::try_from(cue.len())?)?;
+    let package = packages::pack(&trap, &manifest("sometimes-traps"))?;
     let answer = install(acme, &package, json!({"fail_policy": "closed"})).await?.with(201)?;
     let id = text(&answer["plugin"], "id")?;
     let conversation = acme.direct(0, 1).await?;
     let alice = &acme.person(0)?.client;
-    alice.send(&conversation, "while-broken", "An ordinary message").await?.with(202)?;
-    play.saw("its policy is to fail closed: an ordinary message is held for a moderator");
+    alice.send(&conversation, "while-broken", cue).await?.with(202)?;
+    play.saw(format!("one that traps on {cue:?} only: its policy is to fail closed, and the message is held"));
     let report = acme.owner.post(&format!("/v1/admin/plugins/{id}/self-test"), json!({})).await?.with(200)?;
     ensure!(report["held"] == true, "the self-test says that the policy does not hold: {report}");
     for check in list(&report, "checks") {
@@ -82,10 +86,14 @@ async fn broken(play: &mut Play, acme: &Tenant) -> Result<()> {
         ));
     }
     acme.owner.delete(&format!("/v1/admin/plugins/{id}")).await?.with(204)?;
-    alice.send(&conversation, "without-it", "An ordinary message").await?.with(201)?;
-    play.saw("removed: the same message is delivered");
+    alice.send(&conversation, "without-it", cue).await?.with(201)?;
+    play.saw("removed: the same text is delivered");
     let audit = acme.owner.get("/v1/admin/audit/verify").await?.with(200)?;
     ensure!(audit["intact"] == true, "the audit log is not intact: {audit}");
     play.saw(format!("all of this is in the audit log, whose chain of {} entries is intact", audit["entries"]));
     Ok(())
+}
+
+fn manifest(name: &str) -> Value {
+    json!({"name": name, "version": "0.1.0", "hooks": ["content-filter"], "permissions": {}})
 }
