@@ -8,6 +8,9 @@ use tokio_util::task::TaskTracker;
 use warbler_domain::{ByteSize, Ids, MessageLimits};
 use warbler_service::Service;
 
+/// What a frame may have beside the content of a message.
+const FRAME: usize = 64 * 1024;
+
 /// Renders the metrics for Prometheus.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -48,6 +51,13 @@ impl Default for ApiOptions {
             metrics: Arc::new(String::new),
             metrics_on_loopback: true,
         }
+    }
+}
+
+impl ApiOptions {
+    /// The longest frame that a client may send: the longest message and as much again beside it.
+    pub(crate) fn frame_limit(&self) -> usize {
+        FRAME + self.messages.text.as_usize().max(self.messages.custom.as_usize())
     }
 }
 

@@ -1,14 +1,18 @@
 //! JSON in: bodies, queries and frames become wire types here, and what does not fit becomes a problem that
 //! names the field.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::RequestExt as _;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::LengthLimitError;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::problem::Problem;
 
@@ -69,13 +73,38 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// Reads one JSON document.
+/// A JSON object. Derived types would also take an array of their fields' values, in order, which nobody means.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// Reads one JSON object.
 ///
 /// # Errors
 /// `malformed` if it is not JSON, `invalid` with the field if it does not fit.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         json_problem(&path, error.inner())
     })?;
@@ -105,7 +134,8 @@ fn field(path: &str, text: &str) -> String {
 }
 
 fn query_problem(text: &str) -> Problem {
-    let named = text.split('`').nth(1).or_else(|| text.split_once(": ").map(|(name, _)| name));
+    let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let named = text.split_once(": ").map(|(name, _)| name).filter(is_name).or_else(|| text.split('`').nth(1));
     Problem::invalid(named.unwrap_or_default(), format!("the query does not fit: {text}"))
 }
 
@@ -163,6 +193,7 @@ mod tests {
         assert_eq!(problem(r#"{"inner":[],"extra":1}"#)["field"], "extra");
         assert_eq!(problem(r#"{}"#)["field"], "inner");
         assert_eq!(problem(r#"{"inner":7}"#)["code"], "invalid");
+        assert_eq!(problem(r#"[[]]"#)["code"], "invalid");
     }
 
     #[test]

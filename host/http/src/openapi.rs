@@ -30,7 +30,10 @@ pub(crate) fn base() -> OpenApi {
 /// Adds what holds for all routes: the token, the problems, and the frames of the socket.
 pub(crate) fn complete(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_default();
-    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A session's or the operator's token.")).build();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A session's or the operator's token."))
+        .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     let mut schemas = Vec::new();
     Problem::schemas(&mut schemas);

@@ -12,12 +12,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::Api;
-use crate::endpoint::{
-    admin, attachments, connect, conversations, health, me, messages, operator, sessions, sign_in,
-};
-use crate::problem::Problem;
+use crate::endpoint::{admin, attachments, connect, conversations, health, me, messages, operator, sessions, sign_in};
 use crate::layers;
 use crate::openapi::{base, complete};
+use crate::problem::Problem;
 
 /// The whole API.
 ///

@@ -15,6 +15,9 @@ pub(crate) use greeting::{greet, open};
 /// A client that does not take what it is sent for so long is taken for dead.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the two sides may take to part.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Why a connection is closed by the host: the codes of RFC 6455, section 7.4, and one of our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Close {
@@ -52,6 +55,12 @@ impl Close {
 pub(crate) async fn close(mut socket: WebSocket, close: Close) {
     let (code, reason) = close.frame();
     let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    // Who is gone needs no goodbye.
-    let _ = tokio::time::timeout(WRITE_TIMEOUT, socket.send(goodbye)).await;
+    // Who is gone needs no goodbye. Who is there takes leave, too: until then what is still on its way from
+    // them is read, since a connection that is dropped before that may take the goodbye with it.
+    let farewell = async {
+        if socket.send(goodbye).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }

@@ -14,6 +14,12 @@ mod wiring;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+/// The committer makes and frees many small values on one thread while others do the same; measured on
+/// keyed appends, this allocator takes a quarter less processor time than the system's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match command::Cli::parse().run() {

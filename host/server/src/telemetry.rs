@@ -1,5 +1,7 @@
 //! The host's own log and metrics: set up here, written everywhere.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -17,7 +19,9 @@ const SECONDS: [f64; 16] =
 /// The level is none, or a log was set up before.
 pub(crate) fn log(log: &Log) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(log.filter()?);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people at a terminal; a file or a collector gets plain text.
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match log.format {
         Format::Text => registry.with(layer).try_init()?,
         Format::Json => registry.with(layer.json().flatten_event(true)).try_init()?,

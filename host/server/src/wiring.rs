@@ -47,7 +47,8 @@ impl Host {
             entropy: Arc::new(SystemEntropy),
         };
         let plugins = PluginOptions::new(env!("CARGO_PKG_VERSION").parse()?);
-        let service = Service::start(ports, service_options(config)?, plugins).await.context("the service does not start")?;
+        let service =
+            Service::start(ports, service_options(config)?, plugins).await.context("the service does not start")?;
         let api = Api::new(service.clone(), Arc::new(RandomIds), api_options(config, metrics));
         Ok(Self { store, service, api })
     }

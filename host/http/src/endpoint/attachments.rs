@@ -56,9 +56,7 @@ async fn upload(
     let bytes: ByteStream = request
         .into_body()
         .into_data_stream()
-        .map(|chunk| {
-            chunk.map_err(|error| StoreError::Io { doing: "reading the upload", source: error.into_inner() })
-        })
+        .map(|chunk| chunk.map_err(|error| StoreError::Io { doing: "reading the upload", source: error.into_inner() }))
         .boxed();
     let kept = api.service().attachments().put(&caller, NewAttachment { name, media_type }, bytes).await?;
     Ok((StatusCode::CREATED, Json(Uploaded { attachment: (&kept).into() })).into_response())
@@ -77,10 +75,7 @@ async fn download(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
     let media_type = HeaderValue::from_str(&file.media_type);
-    headers.insert(
-        header::CONTENT_TYPE,
-        media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
-    );
+    headers.insert(header::CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     // Never shown within a page of this origin, whatever it says that it is.
     if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{}", percent(&file.name))) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);

@@ -19,9 +19,6 @@ const READ_BUFFER: usize = 4 * 1024;
 /// Bytes that may gather before they are written without a flush. Taken when needed, not before.
 const WRITE_BUFFER: usize = 16 * 1024;
 
-/// What a frame may have beside the content of a message.
-const FRAME: usize = 64 * 1024;
-
 /// The routes of this family.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(connect))
@@ -42,8 +39,8 @@ async fn connect(
         Some(token) => Some(api.service().authentication().authenticate(token).await?),
         None => None,
     };
-    let messages = &api.options().messages;
-    let limit = FRAME + messages.text.as_usize().max(messages.custom.as_usize());
+    // Twice the limit is still read, so that whoever passes it can be told so before the connection ends.
+    let limit = api.options().frame_limit().saturating_mul(2);
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

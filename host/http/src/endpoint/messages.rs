@@ -13,7 +13,7 @@ use warbler_service::{History, HistoryQuery, Sent, Shown};
 
 use crate::api::Api;
 use crate::auth::SignedIn;
-use crate::json::{Body, Path, Query};
+use crate::json::{Body, Object, Path, Query};
 use crate::page;
 use crate::problem::Problem;
 use crate::wire::body::BodyInput;
@@ -31,7 +31,8 @@ struct SendRequest {
     /// The client's own name for it: sending again under the same key does nothing.
     key: String,
     /// Its content.
-    body: BodyInput,
+    #[schema(value_type = BodyInput)]
+    body: Object<BodyInput>,
     /// The message that it answers.
     #[schema(value_type = Option<String>, format = "uuid")]
     reply_to: Option<MessageId>,
@@ -48,7 +49,8 @@ struct EditRequest {
     /// The client's own name for this edit; without one, repeating it edits again.
     key: Option<String>,
     /// The new content.
-    body: BodyInput,
+    #[schema(value_type = BodyInput)]
+    body: Object<BodyInput>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -136,7 +138,7 @@ async fn send(
     let send = warbler_service::Send {
         conversation: id,
         key: request.key,
-        body: request.body.try_into()?,
+        body: request.body.0.try_into()?,
         reply_to: request.reply_to,
         mentions: request.mentions,
     };
@@ -154,7 +156,7 @@ async fn edit(
     Path((conversation, message)): Path<(ConversationId, MessageId)>,
     Body(EditRequest { key, body }): Body<EditRequest>,
 ) -> Result<Response, Problem> {
-    let edit = warbler_service::Edit { conversation, message, key, body: body.try_into()? };
+    let edit = warbler_service::Edit { conversation, message, key, body: body.0.try_into()? };
     let sent = api.service().messages().edit(&caller, edit).await?;
     Ok(answer(StatusCode::OK, sent))
 }

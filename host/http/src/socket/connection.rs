@@ -41,6 +41,7 @@ pub(crate) struct Connection {
     socket: WebSocket,
     live: Deliveries,
     window: usize,
+    frame_limit: usize,
     preparing: FuturesOrdered<Preparing>,
     committing: FuturesUnordered<Committing>,
     /// Read marks and typing: nobody waits for their outcome but to hear of an error.
@@ -60,6 +61,7 @@ impl Connection {
         Self {
             messages: api.service().messages(),
             window: api.options().send_window,
+            frame_limit: api.options().frame_limit(),
             closing: Box::pin(api.closing().clone().cancelled_owned()),
             preparing: FuturesOrdered::new(),
             committing: FuturesUnordered::new(),
@@ -142,8 +144,10 @@ impl Connection {
             Err(error) => self.answer(key, Err(error)),
             Ok(prepared) => {
                 let messages = self.messages.clone();
-                let mut commit: Committing = Box::pin(async move { (key, messages.commit(prepared).await) });
-                // The first poll puts it into the log's line: now, before that of any later frame.
+                // The first poll puts it into the log's line: now, before that of any later frame. A task that
+                // has done much is put off by tokio, which must not happen to one commit and not to the next.
+                let commit = async move { (key, messages.commit(prepared).await) };
+                let mut commit: Committing = Box::pin(tokio::task::coop::unconstrained(commit));
                 match commit.as_mut().poll(cx) {
                     Poll::Ready((key, outcome)) => self.answer(key, outcome),
                     Poll::Pending => self.committing.push(commit),
@@ -187,6 +191,10 @@ impl Connection {
         let Poll::Ready(read) = self.socket.poll_next_unpin(cx) else { return Poll::Pending };
         self.heard_at = Instant::now();
         let turn = match read {
+            Some(Ok(Message::Text(text))) if text.len() > self.frame_limit => {
+                let limit = u64::try_from(self.frame_limit).unwrap_or(u64::MAX);
+                self.refuse(Problem::too_large("the frame", limit), Close::TooBig)
+            }
             Some(Ok(Message::Text(text))) => {
                 self.take(&text);
                 Turn::Go
@@ -252,7 +260,7 @@ impl Connection {
 
     fn send(&mut self, send: frame::Send) {
         let key = send.key;
-        let body = match NewBody::try_from(send.body) {
+        let body = match NewBody::try_from(send.body.0) {
             Ok(body) => body,
             Err(problem) => return self.say(&HostFrame::Refused { key: key.into(), problem }),
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warbler_domain::{ConversationId, MessageId, Sequence, SessionId, UserId};
 
-use crate::json::decode;
+use crate::json::{Object, decode};
 use crate::problem::Problem;
 use crate::wire::body::BodyInput;
 use crate::wire::message::{ChangeView, MessageView};
@@ -53,7 +53,8 @@ pub(crate) struct Send {
     #[schema(value_type = String, format = "uuid")]
     pub(crate) conversation: ConversationId,
     /// Its content.
-    pub(crate) body: BodyInput,
+    #[schema(value_type = BodyInput)]
+    pub(crate) body: Object<BodyInput>,
     /// The message that it answers.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub(crate) reply_to: Option<MessageId>,
@@ -346,7 +347,7 @@ mod tests {
             }).to_string();
             let ClientFrame::Send(send) = ClientFrame::read(&text).unwrap() else { panic!("not a send") };
             prop_assert_eq!(send.key, key);
-            let body = warbler_service::NewBody::try_from(send.body).unwrap();
+            let body = warbler_service::NewBody::try_from(send.body.0).unwrap();
             prop_assert_eq!(body, warbler_service::NewBody::Text { text: words });
         }
     }

@@ -15,11 +15,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// How to close the connection; the client has been told why.
-pub(crate) async fn greet(
-    api: &Api,
-    socket: &mut WebSocket,
-    known: Option<Caller>,
-) -> Result<(Caller, Hello), Close> {
+pub(crate) async fn greet(api: &Api, socket: &mut WebSocket, known: Option<Caller>) -> Result<(Caller, Hello), Close> {
     let patience = api.options().hello_timeout;
     let hello = match tokio::time::timeout(patience, first(socket)).await {
         Ok(Ok(hello)) => hello,

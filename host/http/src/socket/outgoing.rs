@@ -19,10 +19,10 @@ pub(super) fn sent(key: &str, event: &Event) -> Message {
 
 /// The frame of a delivery for `receiver`; nothing if it is not for them.
 pub(super) fn frame(delivery: &Delivery, receiver: UserId) -> Option<Message> {
-    if let Live::Signal(Signal::Typing { user, .. }) = delivery.live()
+    if let Live::Signal(Signal::Typing { user, .. } | Signal::Presence { user, .. }) = delivery.live()
         && *user == receiver
     {
-        // People know that they are typing.
+        // People know that they are there and typing.
         return None;
     }
     let bytes = delivery.frame(|live| Bytes::from(write(live)));

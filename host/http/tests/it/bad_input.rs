@@ -15,6 +15,8 @@ fn sends() -> Vec<(&'static str, u16, &'static str, Option<&'static str>)> {
         ("{", 400, "malformed", None),
         (r#"{"key":"k","body":{"type":"text","text":"a"}} and more"#, 400, "malformed", None),
         ("[]", 422, "invalid", None),
+        (r#"["k",{"type":"text","text":"a"}]"#, 422, "invalid", None),
+        (r#"{"key":"k","body":["text","a"]}"#, 422, "invalid", Some("body")),
         (r#"{"body":{"type":"text","text":"a"}}"#, 422, "invalid", Some("key")),
         (r#"{"key":7,"body":{"type":"text","text":"a"}}"#, 422, "invalid", Some("key")),
         (r#"{"key":"","body":{"type":"text","text":"a"}}"#, 422, "invalid", Some("key")),
@@ -169,7 +171,11 @@ async fn tenants_and_members_with_bad_fields_are_not_made() {
         (json!({ "slug": "fine", "name": "x" }), 422, "owner"),
         (json!({ "slug": "fine", "name": "x", "owner": { "login": "o", "name": "O" } }), 422, "owner.password"),
         (json!({ "slug": "fine", "name": "x", "owner": owner, "policy": { "idle": 3 } }), 422, "policy.idle"),
-        (json!({ "slug": "fine", "name": "x", "owner": owner, "policy": { "session_seconds": 1 } }), 422, "policy.session_seconds"),
+        (
+            json!({ "slug": "fine", "name": "x", "owner": owner, "policy": { "session_seconds": 1 } }),
+            422,
+            "policy.session_seconds",
+        ),
     ] {
         let answer = world.operator("POST", "/v1/operator/tenants", body.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.body);

@@ -127,7 +127,8 @@ async fn a_group_changes_its_members_and_title() {
     assert_eq!(world.get(&world.mia, &path).await.code(), "not-found");
     let members = json!({ "members": [world.mia.id] });
     world.post(&world.alice, &format!("{path}/members"), members).await.expect(200);
-    let renamed = world.call("PATCH", &path, Some(&world.mia.token), Some(json!({ "title": "deeds" }))).await.expect(200);
+    let renamed =
+        world.call("PATCH", &path, Some(&world.mia.token), Some(json!({ "title": "deeds" }))).await.expect(200);
     assert_eq!((&renamed["title"], renamed["members"].as_array().unwrap().len()), (&json!("deeds"), 3));
     let leave = format!("{path}/members/{}", world.mia.id);
     world.call("DELETE", &leave, Some(&world.mia.token), None).await.expect(204);

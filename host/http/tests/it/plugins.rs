@@ -93,7 +93,8 @@ async fn word_lists_come_as_json_and_as_text_and_change_word_by_word() {
     let patch = json!({ "add": [{ "word": "baz", "category": "pets", "mode": "exact" }], "remove": ["foo"] });
     world.call("PATCH", path, Some(&world.mia.token), Some(patch)).await.expect(200);
     let words = world.get(&world.mia, path).await.expect(200);
-    let spelled: Vec<_> = words["words"].as_array().unwrap().iter().map(|word| word["word"].as_str().unwrap()).collect();
+    let spelled: Vec<_> =
+        words["words"].as_array().unwrap().iter().map(|word| word["word"].as_str().unwrap()).collect();
     assert_eq!(spelled, ["bar", "baz"]);
     let lines = world.get(&world.mia, &format!("{path}?format=lines")).await;
     assert_eq!(put("application/jsonl", std::str::from_utf8(&lines.bytes).unwrap()).await.expect(200)["words"], 2);

@@ -53,7 +53,9 @@ async fn a_members_token_is_not_the_operators() {
 async fn a_wrong_password_and_an_unknown_person_get_the_same_answer() {
     let world = World::new().await;
     let mut answers = Vec::new();
-    for (tenant, user, password) in [("acme", "alice", "wrong"), ("acme", "nobody", PASSWORD), ("none", "alice", PASSWORD)] {
+    for (tenant, user, password) in
+        [("acme", "alice", "wrong"), ("acme", "nobody", PASSWORD), ("none", "alice", PASSWORD)]
+    {
         let body = json!({ "tenant": tenant, "user": user, "password": password, "device": "test" });
         let answer = world.call("POST", "/v1/sign-in", None, Some(body)).await;
         assert_eq!(answer.status.as_u16(), 401);

@@ -127,7 +127,10 @@ async fn edits_marks_and_typing_reach_the_other_side() {
     let edit = json!({ "body": { "type": "text", "text": "second" } });
     world.call("PATCH", &path, Some(&world.alice.token), Some(edit)).await.expect(200);
     let changed = bob.until("changed").await;
-    assert_eq!((&changed["change"]["change"], &changed["change"]["body"]["text"]), (&json!("edited"), &json!("second")));
+    assert_eq!(
+        (&changed["change"]["change"], &changed["change"]["body"]["text"]),
+        (&json!("edited"), &json!("second"))
+    );
 }
 
 #[tokio::test]
@@ -142,7 +145,11 @@ async fn bad_frames_are_answered_and_the_connection_lives_on() {
         (r#"{"op":"hello"}"#.to_owned(), "problem", "invalid"),
         (r#"{"op":"send","key":"k","body":{"type":"text","text":"a"}}"#.to_owned(), "refused", "invalid"),
         (send(&world, "", "a").to_string(), "refused", "invalid"),
-        (json!({ "op": "read", "conversation": "0190f3a2-7c1e-7d33-8f00-1b2a3c4d5e6f", "sequence": 1 }).to_string(), "problem", "not-found"),
+        (
+            json!({ "op": "read", "conversation": "0190f3a2-7c1e-7d33-8f00-1b2a3c4d5e6f", "sequence": 1 }).to_string(),
+            "problem",
+            "not-found",
+        ),
         (json!({ "op": "typing", "conversation": 7 }).to_string(), "problem", "invalid"),
     ] {
         alice.send(Message::text(frame.clone())).await;

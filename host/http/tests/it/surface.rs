@@ -28,7 +28,10 @@ async fn every_answer_is_guarded_and_named() {
         let answer = world.get(&world.alice, path).await;
         assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store", "{path}");
-        assert!(answer.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"), "{path}");
+        assert!(
+            answer.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"),
+            "{path}"
+        );
         assert_eq!(answer.headers["x-request-id"].len(), 36, "{path}");
     }
 }
@@ -42,11 +45,14 @@ async fn metrics_are_for_the_same_machine_and_for_the_operator() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let mut request = request.body(Body::empty()).unwrap();
-        request.extensions_mut().extend(peer.map(|peer| {
-            let mut extensions = axum::http::Extensions::new();
-            extensions.insert(peer);
-            extensions
-        }).unwrap_or_default());
+        request.extensions_mut().extend(
+            peer.map(|peer| {
+                let mut extensions = axum::http::Extensions::new();
+                extensions.insert(peer);
+                extensions
+            })
+            .unwrap_or_default(),
+        );
         world.raw(request)
     };
     let near = warbler_http::Peer("127.0.0.1:9".parse().unwrap());

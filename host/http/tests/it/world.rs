@@ -99,7 +99,10 @@ impl World {
         };
         for (slug, owner) in [("acme", "olivia"), ("other", "zoe")] {
             let owner = json!({ "login": owner, "name": owner, "password": PASSWORD });
-            world.operator("POST", "/v1/operator/tenants", json!({ "slug": slug, "name": slug, "owner": owner })).await.expect(201);
+            world
+                .operator("POST", "/v1/operator/tenants", json!({ "slug": slug, "name": slug, "owner": owner }))
+                .await
+                .expect(201);
         }
         world.olivia = world.sign_in("acme", "olivia").await;
         world.zoe = world.sign_in("other", "zoe").await;

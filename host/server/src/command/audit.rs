@@ -27,7 +27,11 @@ impl Audit {
         if client.json() {
             print::json(&report);
         } else {
-            print::line(&format!("{} entries are intact; hash of the last: {}", cell(&report, "/entries"), cell(&report, "/last_hash")));
+            print::line(&format!(
+                "{} entries are intact; hash of the last: {}",
+                cell(&report, "/entries"),
+                cell(&report, "/last_hash")
+            ));
         }
         if report.get("intact").and_then(serde_json::Value::as_bool) != Some(true) {
             bail!("entry {} {}", cell(&report, "/broken/number"), cell(&report, "/broken/reason"));

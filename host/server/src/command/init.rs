@@ -86,4 +86,3 @@ fn next_steps(folder: &Path, config: &Config) -> String {
     line("keep safe, and apart:", format!("{} (without it nothing stored can be read)", file("master.key")));
     text
 }
-

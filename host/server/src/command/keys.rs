@@ -41,7 +41,10 @@ impl Keys {
             store.close().await;
             rotated
         })?;
-        print::line(&format!("the new master key is in {}: point keys.master_file to it, and destroy the old one", to.display()));
+        print::line(&format!(
+            "the new master key is in {}: point keys.master_file to it, and destroy the old one",
+            to.display()
+        ));
         Ok(())
     }
 }

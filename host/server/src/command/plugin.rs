@@ -80,7 +80,8 @@ impl Plugin {
 
 impl Install {
     async fn run(self) -> anyhow::Result<()> {
-        let package = std::fs::read(&self.package).with_context(|| format!("cannot read {}", self.package.display()))?;
+        let package =
+            std::fs::read(&self.package).with_context(|| format!("cannot read {}", self.package.display()))?;
         let beside = || vec![PathBuf::from(format!("{}.minisig", self.package.display()))];
         let files = if self.signatures.is_empty() { beside() } else { self.signatures };
         let signatures: Result<Vec<_>, _> = files.iter().map(|path| read(path)).collect();
@@ -98,7 +99,13 @@ impl Install {
         if client.json() {
             print::json(&answer);
         } else {
-            print::line(&format!("{} {} is installed: {} ({})", cell(&answer, "/plugin/plugin"), cell(&answer, "/plugin/version"), cell(&answer, "/plugin/status"), cell(&answer, "/plugin/id")));
+            print::line(&format!(
+                "{} {} is installed: {} ({})",
+                cell(&answer, "/plugin/plugin"),
+                cell(&answer, "/plugin/version"),
+                cell(&answer, "/plugin/status"),
+                cell(&answer, "/plugin/id")
+            ));
         }
         Ok(())
     }
@@ -132,7 +139,10 @@ impl One {
         if client.json() {
             print::json(&report);
         } else {
-            print::table(&print::list(&report, "checks"), &[("BROKEN BY", "/name"), ("EXPECTED", "/expected"), ("SEEN", "/seen"), ("HELD", "/held")]);
+            print::table(
+                &print::list(&report, "checks"),
+                &[("BROKEN BY", "/name"), ("EXPECTED", "/expected"), ("SEEN", "/seen"), ("HELD", "/held")],
+            );
         }
         if report.get("held").and_then(Value::as_bool) != Some(true) {
             bail!("the self-test of {} failed", self.plugin);
@@ -147,8 +157,13 @@ async fn list(client: &Client) -> anyhow::Result<()> {
         print::json(&answer);
         return Ok(());
     }
-    let columns =
-        [("PLUGIN", "/plugin"), ("VERSION", "/version"), ("STATUS", "/status"), ("ON FAILURE", "/fail_policy"), ("ID", "/id")];
+    let columns = [
+        ("PLUGIN", "/plugin"),
+        ("VERSION", "/version"),
+        ("STATUS", "/status"),
+        ("ON FAILURE", "/fail_policy"),
+        ("ID", "/id"),
+    ];
     print::table(&print::list(&answer, "plugins"), &columns);
     Ok(())
 }

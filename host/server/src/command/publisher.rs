@@ -110,7 +110,8 @@ impl Publisher {
                 if client.json() {
                     print::json(&answer);
                 } else {
-                    let columns = [("PUBLISHER", "/name"), ("KEY", "/key_id"), ("EXPIRES", "/expires"), ("PLUGINS", "/plugins")];
+                    let columns =
+                        [("PUBLISHER", "/name"), ("KEY", "/key_id"), ("EXPIRES", "/expires"), ("PLUGINS", "/plugins")];
                     print::table(&print::list(&answer, "publishers"), &columns);
                 }
             }

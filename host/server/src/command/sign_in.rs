@@ -43,7 +43,11 @@ impl SignIn {
         match &save {
             Some(path) => {
                 write_secret(path, token).with_context(|| format!("cannot write {}", path.display()))?;
-                print::line(&format!("signed in as {}: use --token-file {}", cell(&answer, "/user/name"), path.display()));
+                print::line(&format!(
+                    "signed in as {}: use --token-file {}",
+                    cell(&answer, "/user/name"),
+                    path.display()
+                ));
             }
             None if client.json() => print::json(&answer),
             None => print::line(token),

@@ -14,7 +14,7 @@ use warbler_service::{ListFormat, Word, WordList, WordMode};
 
 use crate::api::Api;
 use crate::auth::SignedIn;
-use crate::json::{Body, BodyLimit, Path, Query};
+use crate::json::{Body, BodyLimit, Object, Path, Query};
 use crate::problem::Problem;
 
 /// Greatest list in one request: 200,000 words of 256 bytes would be more, but no list of words is.
@@ -98,7 +98,8 @@ struct Lexicons {
 #[serde(deny_unknown_fields)]
 struct Words {
     /// The words, in their order.
-    words: Vec<WordJson>,
+    #[schema(value_type = Vec<WordJson>)]
+    words: Vec<Object<WordJson>>,
 }
 
 /// What to change in a list.
@@ -107,7 +108,8 @@ struct Words {
 struct Patch {
     /// Words to add; one that is there already gets the new category and mode.
     #[serde(default)]
-    add: Vec<WordJson>,
+    #[schema(value_type = Vec<WordJson>)]
+    add: Vec<Object<WordJson>>,
     /// Words to take out, as they are spelled in the list.
     #[serde(default)]
     remove: Vec<String>,
@@ -117,6 +119,7 @@ struct Patch {
 #[serde(deny_unknown_fields)]
 struct GetQuery {
     /// `json`, or `lines`: one JSON object a line, as it can be imported again.
+    #[param(inline)]
     format: Option<GetFormat>,
 }
 
@@ -148,7 +151,7 @@ async fn get(
         let text = lists.export(&caller, &name).await?;
         return Ok(([(header::CONTENT_TYPE, "application/jsonl")], text).into_response());
     }
-    let words = lists.words(&caller, &name).await?.into_iter().map(Into::into).collect();
+    let words = lists.words(&caller, &name).await?.into_iter().map(|word| Object(word.into())).collect();
     Ok(Json(Words { words }).into_response())
 }
 
@@ -172,7 +175,7 @@ async fn put(
         }
         None => {
             let Body(Words { words }) = Body::from_request(request, &api).await?;
-            lists.replace(&caller, &name, words.into_iter().map(Into::into).collect()).await?
+            lists.replace(&caller, &name, words.into_iter().map(|word| word.0.into()).collect()).await?
         }
     };
     Ok(Json(list.into()))
@@ -193,7 +196,7 @@ async fn patch(
         changed = Some(lists.remove(&caller, &name, remove).await?);
     }
     if !add.is_empty() {
-        changed = Some(lists.add(&caller, &name, add.into_iter().map(Into::into).collect()).await?);
+        changed = Some(lists.add(&caller, &name, add.into_iter().map(|word| word.0.into()).collect()).await?);
     }
     let list = changed.ok_or_else(|| Problem::invalid("add", "there is nothing to add or remove"))?;
     Ok(Json(list.into()))

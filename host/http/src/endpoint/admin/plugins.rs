@@ -4,10 +4,10 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Extension;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::auth::SignedIn;
-use crate::json::{Body, BodyLimit, Path, Query};
+use crate::json::{Body, BodyLimit, Object, Path, Query};
 use crate::problem::Problem;
 use view::{InstalledView, PluginView, PluginsView, SelfTestView};
 
@@ -120,7 +120,8 @@ struct Adjust {
     /// How instances are used.
     instances: Option<InstancesJson>,
     /// Limits of one call.
-    limits: Option<LimitsJson>,
+    #[schema(value_type = Option<LimitsJson>)]
+    limits: Option<Object<LimitsJson>>,
 }
 
 /// A configuration.
@@ -167,6 +168,7 @@ struct Secret {
 #[serde(deny_unknown_fields)]
 struct Lines {
     /// Only lines at least so loud; all unless given.
+    #[param(inline)]
     level: Option<LevelJson>,
     /// At most so many, from 1 to 500; 100 unless given.
     limit: Option<usize>,
@@ -392,7 +394,7 @@ impl TryFrom<Install> for InstallRequest {
 
 impl From<Adjust> for Adjustment {
     fn from(Adjust { order, fail_policy, instances, limits }: Adjust) -> Self {
-        let limits = limits.map(|LimitsJson { deadline_ms, memory_bytes, concurrency }| CallLimits {
+        let limits = limits.map(|Object(LimitsJson { deadline_ms, memory_bytes, concurrency })| CallLimits {
             deadline_ms,
             memory_bytes,
             concurrency,

@@ -22,11 +22,7 @@ use crate::wire::receipt::ReceiptView;
 
 /// The routes of this family.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .routes(routes!(approve))
-        .routes(routes!(reject))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(approve)).routes(routes!(reject))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -232,7 +232,8 @@ async fn require(
     AsOperator(operator): AsOperator,
     Body(RequireRequest { all_of }): Body<RequireRequest>,
 ) -> Result<Json<EnforcedView>, Problem> {
-    let requirement = if all_of.is_empty() { Requirement::AnyOf } else { Requirement::AllOf(all_of.into_iter().collect()) };
+    let requirement =
+        if all_of.is_empty() { Requirement::AnyOf } else { Requirement::AllOf(all_of.into_iter().collect()) };
     Ok(Json(api.service().publishers().require(&operator, requirement).await?.into()))
 }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::auth::AsOperator;
-use crate::json::{Body, Path};
+use crate::json::{Body, Object, Path};
 use crate::problem::Problem;
 use crate::wire::member::{MemberInput, ProfileView};
 use crate::wire::tenant::{PolicyJson, TenantView};
@@ -44,9 +44,11 @@ struct TenantInput {
     name: String,
     /// Its policy.
     #[serde(default)]
-    policy: PolicyJson,
+    #[schema(value_type = PolicyJson)]
+    policy: Object<PolicyJson>,
     /// Its first account, whose role is always owner.
-    owner: MemberInput,
+    #[schema(value_type = MemberInput)]
+    owner: Object<MemberInput>,
 }
 
 /// A tenant with its owner.
@@ -81,7 +83,7 @@ async fn list(State(api): State<Api>, AsOperator(operator): AsOperator) -> Json<
 async fn add(
     State(api): State<Api>,
     AsOperator(operator): AsOperator,
-    Body(TenantInput { slug, name, policy, owner }): Body<TenantInput>,
+    Body(TenantInput { slug, name, policy: Object(policy), owner: Object(owner) }): Body<TenantInput>,
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     let new = NewTenant { slug, name, policy: policy.into(), owner: owner.or_role(Role::Owner) };
     let (tenant, owner) = api.service().tenants().add(&operator, new).await?;
