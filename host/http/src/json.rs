@@ -191,9 +191,9 @@ mod tests {
         assert_eq!(problem(r#"{"inner":[{"id":"x"}]}"#)["field"], "inner[0].id");
         assert_eq!(problem(r#"{"inner":[{}]}"#)["field"], "inner[0].id");
         assert_eq!(problem(r#"{"inner":[],"extra":1}"#)["field"], "extra");
-        assert_eq!(problem(r#"{}"#)["field"], "inner");
+        assert_eq!(problem("{}")["field"], "inner");
         assert_eq!(problem(r#"{"inner":7}"#)["code"], "invalid");
-        assert_eq!(problem(r#"[[]]"#)["code"], "invalid");
+        assert_eq!(problem("[[]]")["code"], "invalid");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The API of Warbler over HTTP and WebSocket: routes, wire types, problem details, OpenAPI. What is done is
+//! The API of Warbler over HTTP and WebSocket: routes, wire types, problem details, `OpenAPI`. What is done is
 //! the service's business; this crate alone knows status codes, and nothing here names a store or WebAssembly.
 //!
 //! [`router`] takes an [`Api`] and gives an axum router. Whoever accepts connections adds a [`Peer`] to each

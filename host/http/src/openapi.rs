@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the routes say of themselves, with what holds for all of them.
+//! The `OpenAPI` document: what the routes say of themselves, with what holds for all of them.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{

@@ -8,14 +8,21 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The media type of RFC 9457.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A problem as it goes over the wire, in a response or in a WebSocket frame.
+/// A problem, as it goes into a response or a WebSocket frame.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<Details>);
+
+/// What a problem says. Boxed, since errors travel through every result on the way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+struct Details {
     /// `urn:warbler:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -75,14 +82,14 @@ impl Problem {
     /// A problem with this status, code and detail.
     pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         let code = code.into();
-        Self {
+        Self(Box::new(Details {
             kind: format!("urn:warbler:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Problem").into(),
             status: status.as_u16(),
             detail: detail.into(),
             code,
-            ..Self::default()
-        }
+            ..Details::default()
+        }))
     }
 
     /// The request says something that cannot be: a wrong type, an unknown field, a value out of range.
@@ -124,65 +131,81 @@ impl Problem {
 
     /// The same problem under another title.
     pub(crate) fn titled(mut self, title: impl Into<Cow<'static, str>>) -> Self {
-        self.title = title.into();
+        self.0.title = title.into();
         self
     }
 
     /// The same problem under another code.
     pub(crate) fn coded(mut self, code: &'static str) -> Self {
-        self.kind = format!("urn:warbler:problem:{code}");
-        self.code = code.into();
+        self.0.kind = format!("urn:warbler:problem:{code}");
+        self.0.code = code.into();
         self
     }
 
     /// The same problem, about this field.
     pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into()).filter(|field| !field.is_empty());
+        self.0.field = Some(field.into()).filter(|field| !field.is_empty());
         self
     }
 
     /// The same problem, with the limit that was passed.
     pub(crate) fn limited(mut self, limit: u64) -> Self {
-        self.limit = Some(limit);
+        self.0.limit = Some(limit);
         self
     }
 
     /// The same problem, with the time after which trying again makes sense.
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        self.0.retry_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         self
     }
 
     /// The same problem, with the reason why a message was rejected.
     pub(crate) fn because(mut self, reason: ProblemReason, can_edit: bool) -> Self {
-        self.reason = Some(reason);
-        self.can_edit = Some(can_edit);
+        self.0.reason = Some(reason);
+        self.0.can_edit = Some(can_edit);
         self
     }
 
     /// The same problem, with the step at which a plugin was refused and the places that do not fit.
     pub(crate) fn at_step(mut self, step: &'static str, problems: Vec<ProblemPlace>) -> Self {
-        self.step = Some(step);
-        self.problems = problems;
+        self.0.step = Some(step);
+        self.0.problems = problems;
         self
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Details::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Details::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Details::schemas(schemas);
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let retry_after = self.retry_after_ms.map(|ms| ms.div_ceil(1000).max(1));
+        let retry_after = self.0.retry_after_ms.map(|ms| ms.div_ceil(1000).max(1));
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

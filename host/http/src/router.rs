@@ -20,11 +20,10 @@ use crate::problem::Problem;
 /// The whole API.
 ///
 /// Whoever accepts connections adds a [`crate::Peer`] to the extensions of each request.
-#[must_use]
 pub fn router(api: Api) -> Router {
     let (prompt, document) = prompt().split_for_parts();
     let (patient, _) = patient().split_for_parts();
-    let document: Arc<str> = text(document_of(document)).into();
+    let document: Arc<str> = text(&document_of(document)).into();
     let prompt = prompt.layer(from_fn_with_state(api.clone(), layers::deadline));
     let described = get(move || {
         let document = Arc::clone(&document);
@@ -42,11 +41,11 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-/// The OpenAPI document of the whole API, as it is committed.
+/// The `OpenAPI` document of the whole API, as it is committed.
 #[must_use]
 pub fn openapi() -> String {
     let (_, document) = prompt().split_for_parts();
-    text(document_of(document))
+    text(&document_of(document))
 }
 
 /// Routes that answer at once.
@@ -80,7 +79,7 @@ fn document_of(mut document: OpenApi) -> OpenApi {
     complete(document)
 }
 
-fn text(document: OpenApi) -> String {
+fn text(document: &OpenApi) -> String {
     // The document is made of strings, numbers and lists, which always serialise.
     document.to_pretty_json().unwrap_or_default() + "\n"
 }

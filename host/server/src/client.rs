@@ -13,12 +13,18 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Server {
     /// The host's address.
-    #[arg(long, env = "WARBLER_SERVER", default_value = "http://127.0.0.1:8480", value_name = "URL")]
-    server: Url,
+    #[arg(
+        long = "server",
+        id = "server",
+        env = "WARBLER_SERVER",
+        default_value = "http://127.0.0.1:8480",
+        value_name = "URL"
+    )]
+    url: Url,
     /// A certificate (PEM) to trust beside the system's own, for a self-signed host.
     #[arg(long, env = "WARBLER_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The file with the token; without it the environment variable WARBLER_TOKEN is used.
+    /// The file with the token; without it the environment variable `WARBLER_TOKEN` is used.
     #[arg(long, env = "WARBLER_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Print the host's answer as JSON.
@@ -63,7 +69,7 @@ impl Server {
             let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem)?);
         }
-        Ok(Client { http: builder.build()?, base: self.server.clone(), token: None, json: self.json })
+        Ok(Client { http: builder.build()?, base: self.url.clone(), token: None, json: self.json })
     }
 }
 

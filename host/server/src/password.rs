@@ -6,7 +6,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use anyhow::Context as _;
 use zeroize::Zeroizing;
 
-/// Asks for the password of `whom`. The environment variable WARBLER_PASSWORD answers first; a pipe gives
+/// Asks for the password of `whom`. The environment variable `WARBLER_PASSWORD` answers first; a pipe gives
 /// one line.
 ///
 /// # Errors

@@ -1,6 +1,5 @@
 //! TLS by rustls: loading the certificate, and loading it again while the host runs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -18,8 +17,7 @@ use crate::config::Tls;
 /// The certificate in use, which can be changed while connections live.
 #[derive(Debug)]
 pub(crate) struct Certificate {
-    certificate: PathBuf,
-    key: PathBuf,
+    files: Tls,
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -30,7 +28,7 @@ impl Certificate {
     /// A file cannot be read, is not PEM, or the two do not belong together.
     pub(crate) fn load(tls: &Tls) -> anyhow::Result<Arc<Self>> {
         let current = ArcSwap::from_pointee(read(tls)?);
-        Ok(Arc::new(Self { certificate: tls.certificate.clone(), key: tls.key.clone(), current }))
+        Ok(Arc::new(Self { files: tls.clone(), current }))
     }
 
     /// Reads both files again. New connections get the new certificate; on an error the old one stays.
@@ -38,8 +36,7 @@ impl Certificate {
     /// # Errors
     /// As in [`Certificate::load`].
     pub(crate) fn reload(&self) -> anyhow::Result<()> {
-        let tls = Tls { certificate: self.certificate.clone(), key: self.key.clone() };
-        self.current.store(Arc::new(read(&tls)?));
+        self.current.store(Arc::new(read(&self.files)?));
         Ok(())
     }
 

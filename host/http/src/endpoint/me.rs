@@ -22,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// What to change; what is absent stays.
+#[allow(clippy::option_option)] // Absent, null and a text are three different things.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -34,6 +35,7 @@ struct Change {
 }
 
 /// Tells null from absent.
+#[allow(clippy::option_option)] // Absent, null and a text are three different things.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -135,14 +135,14 @@ async fn send(
     Path(id): Path<ConversationId>,
     Body(request): Body<SendRequest>,
 ) -> Result<Response, Problem> {
-    let send = warbler_service::Send {
+    let message = warbler_service::Send {
         conversation: id,
         key: request.key,
         body: request.body.0.try_into()?,
         reply_to: request.reply_to,
         mentions: request.mentions,
     };
-    let sent = api.service().messages().send(&caller, send).await?;
+    let sent = api.service().messages().send(&caller, message).await?;
     Ok(answer(StatusCode::CREATED, sent))
 }
 
@@ -177,11 +177,10 @@ fn answer(committed: StatusCode, sent: Sent) -> Response {
     match sent {
         Sent::Committed(event) => {
             // An edit's event is no message, unless the store gave the message as it now stands.
-            let answer = match MessageView::posted(&event) {
+            match MessageView::posted(&event) {
                 Some(message) => (committed, Json(Committed { message })).into_response(),
                 None => (committed, Json(Changed { change: ChangeView::of(&event) })).into_response(),
-            };
-            answer
+            }
         }
         Sent::Held { id, key } => {
             (StatusCode::ACCEPTED, Json(HeldAnswer { held: HeldMessage { id, key } })).into_response()

@@ -1,4 +1,4 @@
-//! The committed OpenAPI document.
+//! The committed `OpenAPI` document.
 
 use std::path::Path;
 

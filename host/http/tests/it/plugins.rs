@@ -90,8 +90,8 @@ async fn word_lists_come_as_json_and_as_text_and_change_word_by_word() {
         world.raw(request.header(header::CONTENT_TYPE, content_type).body(Body::from(body.to_owned())).unwrap())
     };
     assert_eq!(put("text/plain", "# house words\nfoo\nbar\n").await.expect(200)["words"], 2);
-    let patch = json!({ "add": [{ "word": "baz", "category": "pets", "mode": "exact" }], "remove": ["foo"] });
-    world.call("PATCH", path, Some(&world.mia.token), Some(patch)).await.expect(200);
+    let change = json!({ "add": [{ "word": "baz", "category": "pets", "mode": "exact" }], "remove": ["foo"] });
+    world.call("PATCH", path, Some(&world.mia.token), Some(change)).await.expect(200);
     let words = world.get(&world.mia, path).await.expect(200);
     let spelled: Vec<_> =
         words["words"].as_array().unwrap().iter().map(|word| word["word"].as_str().unwrap()).collect();

@@ -115,7 +115,7 @@ impl World {
         world.mia = world.sign_in("acme", "mia").await;
         let direct = json!({ "kind": "direct", "members": [world.bob.id] });
         let conversation = world.post(&world.alice, "/v1/conversations", direct).await.expect(201);
-        world.conversation = conversation["id"].as_str().unwrap().to_owned();
+        conversation["id"].as_str().unwrap().clone_into(&mut world.conversation);
         world
     }
 

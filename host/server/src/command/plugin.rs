@@ -86,14 +86,16 @@ impl Install {
         let files = if self.signatures.is_empty() { beside() } else { self.signatures };
         let signatures: Result<Vec<_>, _> = files.iter().map(|path| read(path)).collect();
         let mut body = json!({ "package": STANDARD.encode(package), "signatures": signatures? });
+        let mut extra = serde_json::Map::new();
         for (name, value) in [("config", self.config), ("grants", self.grants)] {
             if let Some(value) = value {
-                body[name] = parse(&value).with_context(|| format!("--{name}"))?;
+                extra.insert(name.to_owned(), parse(&value).with_context(|| format!("--{name}"))?);
             }
         }
         if let Some(policy) = self.fail_policy {
-            body["fail_policy"] = policy.into();
+            extra.insert("fail_policy".to_owned(), policy.into());
         }
+        body.as_object_mut().context("the request is no object")?.append(&mut extra);
         let client = self.server.client()?;
         let answer = client.post("/v1/admin/plugins", &body).await?;
         if client.json() {

@@ -75,13 +75,7 @@ impl Publisher {
                     (None, Some(path)) => read(&path)?,
                     (None, None) => bail!("no key: name its file, or use --key"),
                 };
-                let mut body = json!({ "name": name, "key": key });
-                if let Some(plugins) = plugins {
-                    body["plugins"] = json!(plugins);
-                }
-                if let Some(expires) = expires {
-                    body["expires"] = json!(expires);
-                }
+                let body = json!({ "name": name, "key": key, "plugins": plugins, "expires": expires });
                 server.client()?.post("/v1/operator/publishers", &body).await?;
                 print::line(&format!("{name} is trusted"));
             }

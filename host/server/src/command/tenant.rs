@@ -10,7 +10,7 @@ use crate::{password, print};
 /// Tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
-    /// Add a tenant with its owner. The owner's password is asked for, or comes from WARBLER_PASSWORD.
+    /// Add a tenant with its owner. The owner's password is asked for, or comes from `WARBLER_PASSWORD`.
     Add {
         /// Its short name, which people type at sign-in: 2 to 40 of a-z, 0-9 and "-".
         slug: String,

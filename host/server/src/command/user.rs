@@ -11,7 +11,7 @@ use crate::{password, print};
 /// Accounts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
-    /// Add an account. Its first password is asked for, or comes from WARBLER_PASSWORD.
+    /// Add an account. Its first password is asked for, or comes from `WARBLER_PASSWORD`.
     Add {
         /// The name that the person signs in with.
         login: String,
@@ -65,15 +65,12 @@ impl User {
             Self::Reset { login, tenant, server } => {
                 let client = server.client()?;
                 let password = password::ask(&login, true)?;
-                match tenant {
-                    Some(slug) => {
-                        let path = format!("/v1/operator/tenants/{}/password", find(&client, &slug).await?);
-                        client.post(&path, &json!({ "login": login, "password": password.as_str() })).await?;
-                    }
-                    None => {
-                        let path = format!("/v1/admin/members/{}/password", member(&client, &login).await?);
-                        client.post(&path, &json!({ "password": password.as_str() })).await?;
-                    }
+                if let Some(slug) = tenant {
+                    let path = format!("/v1/operator/tenants/{}/password", find(&client, &slug).await?);
+                    client.post(&path, &json!({ "login": login, "password": password.as_str() })).await?;
+                } else {
+                    let path = format!("/v1/admin/members/{}/password", member(&client, &login).await?);
+                    client.post(&path, &json!({ "password": password.as_str() })).await?;
                 }
                 print::line(&format!("{login} has a new password, and was signed out everywhere"));
             }

@@ -45,7 +45,8 @@ impl ConfigError {
     /// Whether reading again may succeed without a change.
     #[allow(dead_code)] // Every error type of the host answers this.
     pub(crate) const fn is_transient(&self) -> bool {
-        false
+        // A file that cannot be read may be about to be mounted.
+        matches!(self, Self::Unreadable { .. })
     }
 
     /// What `toml` found wrong with `text`, which is called `name`.

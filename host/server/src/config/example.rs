@@ -62,8 +62,8 @@ fn with_samples(config: Config) -> Config {
     Config { tls, keys, operator, plugins, ..config }
 }
 
-fn push(text: &mut String, line: &str, live: bool) {
-    if !live {
+fn push(text: &mut String, line: &str, chosen: bool) {
+    if !chosen {
         text.push_str("# ");
     }
     text.push_str(line);

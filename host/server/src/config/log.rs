@@ -11,7 +11,7 @@ use super::error::ConfigError;
 pub(crate) struct Log {
     /// "text" for people, "json" for programs: one object per line.
     pub(crate) format: Format,
-    /// "error", "warn", "info", "debug" or "trace"; or by room, as in "info,warbler_service=debug".
+    /// "error", "warn", "info", "debug" or "trace"; or by room, as in `info,warbler_service=debug`.
     pub(crate) level: String,
 }
 

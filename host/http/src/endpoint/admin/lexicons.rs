@@ -168,15 +168,12 @@ async fn put(
     request: Request,
 ) -> Result<Json<LexiconView>, Problem> {
     let lists = api.service().word_lists();
-    let list = match format(request.headers()) {
-        Some(format) => {
-            let text = text(request).await?;
-            lists.import(&caller, &name, format, &text).await?
-        }
-        None => {
-            let Body(Words { words }) = Body::from_request(request, &api).await?;
-            lists.replace(&caller, &name, words.into_iter().map(|word| word.0.into()).collect()).await?
-        }
+    let list = if let Some(format) = format(request.headers()) {
+        let text = text(request).await?;
+        lists.import(&caller, &name, format, &text).await?
+    } else {
+        let Body(Words { words }) = Body::from_request(request, &api).await?;
+        lists.replace(&caller, &name, words.into_iter().map(|word| word.0.into()).collect()).await?
     };
     Ok(Json(list.into()))
 }

@@ -51,7 +51,7 @@ struct PublisherView {
 
 /// What is trusted and revoked.
 #[derive(Serialize, ToSchema)]
-struct Publishers {
+struct TrustState {
     /// The trusted publishers.
     publishers: Vec<PublisherView>,
     /// Keys of which all must have signed a package; one trusted signature is enough if empty.
@@ -151,8 +151,8 @@ impl From<Enforced> for EnforcedView {
 }
 
 /// Lists what is trusted and revoked.
-#[utoipa::path(get, path = "/operator/publishers", tag = "operator", responses((status = 200, body = Publishers)))]
-async fn list(State(api): State<Api>, AsOperator(operator): AsOperator) -> Result<Json<Publishers>, Problem> {
+#[utoipa::path(get, path = "/operator/publishers", tag = "operator", responses((status = 200, body = TrustState)))]
+async fn list(State(api): State<Api>, AsOperator(operator): AsOperator) -> Result<Json<TrustState>, Problem> {
     let TrustView { publishers, require, revoked, development } = api.service().publishers().list(&operator)?;
     let publishers = publishers.into_iter().map(|publisher| PublisherView {
         name: publisher.name,
@@ -167,7 +167,7 @@ async fn list(State(api): State<Api>, AsOperator(operator): AsOperator) -> Resul
         key_id: key.key.id(),
         since: key.since,
     });
-    Ok(Json(Publishers {
+    Ok(Json(TrustState {
         publishers: publishers.collect(),
         all_of: match require {
             Requirement::AnyOf => Vec::new(),
