@@ -4,7 +4,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use axum::RequestExt as _;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -39,8 +38,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             ));
         }
         let limit = request.extensions().get::<BodyLimit>().map_or(BODY_LIMIT, |limit| limit.0);
-        let bytes =
-            to_bytes(request.with_limited_body().into_body(), limit).await.map_err(|error| read(&error, limit))?;
+        let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| read(&error, limit))?;
         decode(&bytes).map(Self)
     }
 }

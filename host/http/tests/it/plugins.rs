@@ -39,6 +39,17 @@ async fn a_plugin_is_installed_upgraded_rolled_back_and_removed() {
 }
 
 #[tokio::test]
+async fn a_package_of_several_megabytes_gets_through_and_is_judged_by_its_content() {
+    let world = World::new().await;
+    let mut large = package(&trusted(&world).await, "1.0.0");
+    // Five megabytes of nothing behind the component: what is wrong with it is no longer its size.
+    let text = format!("{}{}", large["package"].as_str().unwrap().trim_end_matches('='), "AAAA".repeat(5 << 18));
+    large["package"] = Value::from(&text[..text.len() / 4 * 4]);
+    let answer = world.post(&world.olivia, "/v1/admin/plugins", large).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (422, "tampered"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn a_package_that_is_not_what_it_says_is_refused_at_its_step() {
     let world = World::new().await;
     let key = trusted(&world).await;
