@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::contestant::Contestant;
 use crate::report::Report;
 
 #[derive(Parser)]

@@ -142,7 +142,7 @@ async fn send(
     let round = Instant::now();
     let mut sent = Vec::new();
     let mut latencies = Vec::new();
-    let mut next = |sent: &mut Vec<Instant>| {
+    let next = |sent: &mut Vec<Instant>| {
         let key = format!("{number}-{}-{}", round.elapsed().as_nanos(), sent.len());
         sent.push(Instant::now());
         // The key ends in the message's number, from which the time of sending is found.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 fn main() -> Result<()> {
     let guest = std::env::args().nth(1).context("usage: bench-extism GUEST.wasm")?;
-    let mut plugin = Plugin::new(Manifest::new([Wasm::file(guest)]), [], false)?;
+    let mut plugin = Plugin::new(Manifest::new([Wasm::data(std::fs::read(guest)?)]), [], false)?;
     plugin.call::<_, Vec<u8>>("init", serde_json::to_vec(&warbler_bench_words::words())?)?;
     let messages: Vec<_> = warbler_bench_words::messages();
     for line in std::io::stdin().lock().lines() {
