@@ -38,6 +38,8 @@ mod options;
 mod plugin_author;
 mod plugin_error;
 mod plugin_wiring;
+#[cfg(test)]
+mod plugin_world;
 mod ports;
 mod publisher;
 mod rate;
@@ -45,6 +47,10 @@ mod records;
 mod review;
 mod service;
 mod tenants;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
 
 pub use attachments::{Attachments, NewAttachment};
 pub use audit::{Actor, Audit, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
@@ -63,7 +69,7 @@ pub use messages::{Edit, History, HistoryQuery, Messages, NewBody, Prepared, Sen
 pub use options::{Options, PasswordCost, Rate, RateLimits};
 pub use plugin_error::{ConfigProblem, PluginError, Step};
 pub use plugin_wiring::Extensions;
-pub use ports::{Entropy, Ports, SystemEntropy};
+pub use ports::{Entropy, Ports, SystemEntropy, Tasks};
 pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use review::{HeldMessage, Review};
 pub use service::Service;

@@ -134,6 +134,16 @@ impl Service {
         &self.extensions.audit
     }
 
+    #[cfg(test)]
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn filters(&self) -> &crate::filters::FilterChains {
+        &self.extensions.filters
+    }
+
     /// Whether the store answers.
     ///
     /// # Errors

@@ -133,6 +133,10 @@ fn is_link_char(c: char) -> bool {
 
 /// Whether a token is a link, and then whether it is suspect.
 fn judge(token: &str, trusted: &[String]) -> Option<bool> {
+    // Most words are no links, and have neither the dot of a host nor the colon of a scheme.
+    if !token.bytes().any(|byte| matches!(byte, b'.' | b':')) {
+        return None;
+    }
     let after_scheme = ["https://", "http://", "hxxp://"].iter().find_map(|scheme| token.split_once(scheme));
     let written = after_scheme.map_or(token, |(_, rest)| rest);
     let authority = written.split(['/', '?', '#']).next().unwrap_or_default();

@@ -119,10 +119,12 @@ fn token_signals(rules: &Rules, text: &str, start: usize, token: &str, found: &m
     if digits > 0 && is_sum(text, start, end, token) {
         push(MONEY, start, end);
     }
+    // Few words could be an account, so that the many names are looked for before those alone.
+    if !is_account(token) {
+        return;
+    }
     let before = before(text, start);
-    if let Some(at) = MESSENGERS.iter().filter_map(|name| before.rfind(name)).max()
-        && is_account(token)
-    {
+    if let Some(at) = MESSENGERS.iter().filter_map(|name| before.rfind(name)).max() {
         push(CONTACT, start - (before.len() - at), end);
     }
 }

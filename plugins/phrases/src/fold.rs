@@ -28,7 +28,8 @@ impl Folded {
     /// Folds a text.
     #[must_use]
     pub fn new(original: &str) -> Self {
-        let mut folded = Self { text: String::with_capacity(original.len()), chars: Vec::new() };
+        let mut folded =
+            Self { text: String::with_capacity(original.len()), chars: Vec::with_capacity(original.len()) };
         let mut rest = original.char_indices().peekable();
         let mut before = None;
         while let Some((at, c)) = rest.next() {
@@ -105,6 +106,11 @@ fn fold_char(c: char) -> char {
 }
 
 fn simplified(c: char) -> char {
+    // Few characters have a simplified form, and one bit of the table tells.
+    let place = (c as usize).wrapping_sub(0x4e00);
+    if LISTED.get(place / 64).is_none_or(|bits| bits >> (place % 64) & 1 == 0) {
+        return c;
+    }
     PAIRS.binary_search_by_key(&c, |pair| pair.0).ok().and_then(|at| PAIRS.get(at)).map_or(c, |pair| pair.1)
 }
 
@@ -116,6 +122,18 @@ static PAIRS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
 });
 
 /// What people put between the characters of a word to hide it.
+/// A bit for each character of the block of unified ideographs (U+4E00 to U+9FFF) that [`PAIRS`] has.
+static LISTED: LazyLock<[u64; 328]> = LazyLock::new(|| {
+    let mut bits = [0; 328];
+    for (traditional, _) in PAIRS.iter() {
+        let place = (*traditional as usize).wrapping_sub(0x4e00);
+        if let Some(word) = bits.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+    bits
+});
+
 fn is_separator(c: char) -> bool {
     matches!(c, ' ' | '.' | '*' | '-' | '_' | '~' | '|' | '/' | '+' | '·' | '•' | '^' | '=')
 }

@@ -26,6 +26,18 @@ pub(crate) enum Shape {
     Group,
 }
 
+/// What people say: ordinary messages in two languages, that no filter has anything against.
+const LINES: [&str; 8] = [
+    "The quarterly figures are in the shared folder, please have a look before Thursday and tell me what you think.",
+    "早上好，会议改到下午三点，请大家提前把材料准备好，我会把议程发到群里。",
+    "Sure, I'll do it after lunch. Could you send me the slides from last week as well?",
+    "报告我已经看过了，第二部分的数据需要再核对一下，其他没有问题，辛苦了。",
+    "The build is green again; the flaky test was waiting for a port that another job had taken.",
+    "周末一起去爬山吗？天气预报说是晴天，我们可以坐早上八点的车，晚上回来吃饭。",
+    "Thanks for the quick answer! I've forwarded it to the team in Lisbon, they'll take it from here.",
+    "新版本今天晚上上线，预计十分钟左右，期间请不要提交代码，完成后我会通知大家。",
+];
+
 /// Senders in the group.
 const GROUP_SENDERS: usize = 5;
 
@@ -138,16 +150,16 @@ async fn send(
     number: usize,
     tally: Arc<Tally>,
 ) -> Result<Vec<Duration>> {
-    let words = "the quarterly figures are in the folder, please have a look before Thursday 请在周四之前看一下报告";
     let round = Instant::now();
     let mut sent = Vec::new();
     let mut latencies = Vec::new();
     let next = |sent: &mut Vec<Instant>| {
         let key = format!("{number}-{}-{}", round.elapsed().as_nanos(), sent.len());
+        let line = LINES.get(sent.len() % LINES.len()).copied().unwrap_or_default();
         sent.push(Instant::now());
         // The key ends in the message's number, from which the time of sending is found.
         Message::Text(Utf8Bytes::from(format!(
-            r#"{{"op":"send","key":"{key}","conversation":"{conversation}","body":{{"type":"text","text":"{words} {key}"}}}}"#
+            r#"{{"op":"send","key":"{key}","conversation":"{conversation}","body":{{"type":"text","text":"{line}"}}}}"#
         )))
     };
     for _ in 0..window {

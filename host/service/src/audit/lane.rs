@@ -14,8 +14,9 @@ use super::entry::{AuditEntry, GENESIS, NewEntry, entry_key, head_key};
 /// Entries in one commit. It bounds the commit's size; what waits longer goes into the next one.
 const BATCH: usize = 256;
 
-/// How often another node may be faster before the caller is told.
-const ATTEMPTS: usize = 16;
+/// How often another node may be faster before the caller is told. Whoever loses a number lost it to an
+/// entry that stands, so this is patience with busy neighbours and no endless loop.
+const ATTEMPTS: usize = 1_000;
 
 /// One entry in line.
 pub(super) struct Ticket {
@@ -117,7 +118,10 @@ async fn attempt(
                 return Ok(entries);
             }
             // Another node took the number: chain anew behind its entry.
-            Err(StoreError::Conflict { key }) if is_ours(&key) => conflict = StoreError::Conflict { key },
+            Err(StoreError::Conflict { key }) if is_ours(&key) => {
+                conflict = StoreError::Conflict { key };
+                tokio::task::yield_now().await;
+            }
             Err(error) => return Err(error),
         }
     }
