@@ -1,7 +1,5 @@
 //! The way of a plugin's author, as README.md tells it: from an empty folder into a running host.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

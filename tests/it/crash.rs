@@ -1,7 +1,5 @@
 //! Crashes: whatever the host acknowledged is there after SIGKILL, in its place.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -1,8 +1,6 @@
 //! Hostile guests in the real host: each is installed, commits its crime on a message, and the tenant's
 //! policy decides; the neighbours notice nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use serde_json::{Value, json};
 use warbler_tests::guests;
 use warbler_tests::host::Host;
@@ -37,7 +35,7 @@ async fn a_crime_costs_its_tenant_what_the_policy_says_and_others_nothing() {
     let neighbours = neighbour.direct(0, 1).await.unwrap();
     for crime in CRIMES {
         let request = package(crime, &guests::sleeper(crime, u32::try_from(CUE.len()).unwrap()).unwrap())
-            .request(json!({"fail_policy": "closed"}))
+            .request(&json!({"fail_policy": "closed"}))
             .unwrap();
         let answer = victim.owner.post("/v1/admin/plugins", request).await.unwrap();
         let installed = answer.with(201).unwrap_or_else(|error| panic!("{crime}: {error}"));
@@ -70,7 +68,7 @@ async fn a_plugin_whose_init_never_ends_is_refused_and_nothing_changes() {
     let host = Host::start(folder.path(), "").unwrap();
     tenant::trust(&host).await.unwrap();
     let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let request = package("endless-init", &guests::filter("endless-init").unwrap()).request(json!({})).unwrap();
+    let request = package("endless-init", &guests::filter("endless-init").unwrap()).request(&json!({})).unwrap();
     let answer = acme.owner.post("/v1/admin/plugins", request).await.unwrap();
     assert_eq!((answer.status, answer.code()), (422, "init-failed"), "{answer:?}");
     let plugins = acme.owner.get("/v1/admin/plugins").await.unwrap().with(200).unwrap();

@@ -1,8 +1,6 @@
 //! The life of the bundled filters in the real host: installed, configured, upgraded, rolled back, and
 //! there again after a restart; one package that cannot be loaded keeps nothing else from starting.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::fs;
 
 use serde_json::json;
@@ -41,8 +39,8 @@ async fn a_filter_survives_configuration_upgrade_rollback_and_restart() {
     assert_eq!(said(&acme, &conversation, "3", "cobalt and nickel").await, "cobalt and ******");
 
     let upgrade = packages::bundled("keyword-filter").unwrap().upgraded("9.0.0").unwrap();
-    acme.owner.post("/v1/admin/plugins", upgrade.request(json!({})).unwrap()).await.unwrap().with(201).unwrap();
-    let downgrade = packages::bundled("keyword-filter").unwrap().request(json!({})).unwrap();
+    acme.owner.post("/v1/admin/plugins", upgrade.request(&json!({})).unwrap()).await.unwrap().with(201).unwrap();
+    let downgrade = packages::bundled("keyword-filter").unwrap().request(&json!({})).unwrap();
     let refused = acme.owner.post("/v1/admin/plugins", downgrade).await.unwrap();
     assert_eq!((refused.status, refused.code()), (422, "downgrade"), "{refused:?}");
     acme.owner.post(&format!("{path}/rollback"), json!({})).await.unwrap().with(200).unwrap();

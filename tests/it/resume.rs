@@ -1,7 +1,5 @@
 //! Resuming: a client that comes and goes while others write gets everything once, in order.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use serde_json::json;
 use warbler_tests::host::Host;
 use warbler_tests::tenant::{PAIR, Tenant};

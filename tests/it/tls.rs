@@ -1,7 +1,5 @@
 //! TLS: a client that trusts the certificate is served, plain HTTP on the same port is not.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::fs;
 
 use warbler_tests::host::Host;

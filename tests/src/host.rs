@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::client::Client;
 
 /// How long the host may take until it listens; a debug build compiles plugins slowly.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The operator's token in every test.
 pub const OPERATOR_TOKEN: &str = "wbo_test-operator-token-that-is-long-enough-0123456789";
@@ -47,15 +47,13 @@ impl Host {
                 }
             }
         });
-        match address.recv_timeout(PATIENCE) {
-            Ok(address) => Ok(Self { child, address: address.parse()?, folder: folder.to_owned() }),
-            Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                let log = fs::read_to_string(folder.join("host.log")).unwrap_or_default();
-                bail!("the host did not start; the end of its log:\n{}", last_lines(&log, 20))
-            }
+        if let Ok(address) = address.recv_timeout(PATIENCE) {
+            return Ok(Self { child, address: address.parse()?, folder: folder.to_owned() });
         }
+        let _ = child.kill();
+        let _ = child.wait();
+        let log = fs::read_to_string(folder.join("host.log")).unwrap_or_default();
+        bail!("the host did not start; the end of its log:\n{}", last_lines(&log, 20))
     }
 
     /// Where it listens, as `http://127.0.0.1:PORT`.

@@ -27,7 +27,7 @@ impl Packed {
     ///
     /// # Errors
     /// `extra` is no object.
-    pub fn request(&self, extra: Value) -> Result<Value> {
+    pub fn request(&self, extra: &Value) -> Result<Value> {
         let mut body = json!({"package": STANDARD.encode(&self.bytes), "signatures": self.signatures});
         let fields = body.as_object_mut().context("not an object")?;
         fields.extend(extra.as_object().context("extra fields are no object")?.clone());

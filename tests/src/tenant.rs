@@ -93,8 +93,8 @@ impl Tenant {
     /// It was not built, or the host refused.
     pub async fn install_bundled(&self, name: &str, extra: Value) -> Result<Value> {
         let package = packages::bundled(name)?;
-        let mut body = package.request(extra)?;
-        body["grants"] = package.asks()?;
+        let mut body = package.request(&extra)?;
+        body.as_object_mut().context("no object")?.insert("grants".to_owned(), package.asks()?);
         let answer = self.owner.post("/v1/admin/plugins", body).await?;
         answer.with(201).with_context(|| format!("installing {name}"))
     }

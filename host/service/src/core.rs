@@ -145,7 +145,7 @@ impl Core {
 
     /// Follows the changes that other nodes make, and this one.
     pub(crate) fn follow(self: &Arc<Self>) {
-        let watches: [(&'static str, fn(&Self, StateChange)); 4] = [
+        let watches: [(&'static str, Apply); 4] = [
             ("account", Self::on_account),
             ("conversation", Self::on_conversation),
             ("session", Self::on_session),
@@ -155,20 +155,20 @@ impl Core {
             let (core, mut changes) = (Arc::clone(self), self.ports.state.watch(&records::under(family, &[])));
             self.tasks.spawn(async move {
                 while let Some(change) = changes.next().await {
-                    apply(&core, change);
+                    apply(&core, &change);
                 }
             });
         }
     }
 
-    fn on_account(&self, change: StateChange) {
+    fn on_account(&self, change: &StateChange) {
         let account = change.value.as_ref().and_then(|kept| records::decode::<Account>(kept, "account").ok());
         if let Some(account) = account {
             self.account_changed(change.tenant, &account);
         }
     }
 
-    fn on_conversation(&self, change: StateChange) {
+    fn on_conversation(&self, change: &StateChange) {
         let record = change.value.as_ref().and_then(|kept| records::decode::<RoomRecord>(kept, "conversation").ok());
         match (record, change.key.last().parse()) {
             (Some(record), _) => self.room_changed(change.tenant, record),
@@ -177,24 +177,26 @@ impl Core {
         }
     }
 
-    fn on_session(&self, change: StateChange) {
+    fn on_session(&self, change: &StateChange) {
         let Ok(id) = change.key.last().parse::<SessionId>() else { return };
         if change.value.is_none() {
             self.end_in_memory(self.ending.reason(id), |session| session.id == id);
         }
     }
 
-    fn on_tenant(&self, change: StateChange) {
+    fn on_tenant(&self, change: &StateChange) {
         let Some(tenant) = tenant_in(&change.key) else { return };
-        match change.value.as_ref().and_then(|kept| records::decode(kept, "tenant").ok()) {
-            Some(record) => self.tenants.put(record),
-            None => {
-                self.tenants.remove(tenant);
-                self.forget_tenant(tenant);
-            }
+        if let Some(record) = change.value.as_ref().and_then(|kept| records::decode(kept, "tenant").ok()) {
+            self.tenants.put(record);
+        } else {
+            self.tenants.remove(tenant);
+            self.forget_tenant(tenant);
         }
     }
 }
+
+/// What a change of one family does to what is kept in memory.
+type Apply = fn(&Core, &StateChange);
 
 fn tenant_in(key: &StateKey) -> Option<TenantId> {
     key.last().parse().ok()

@@ -131,7 +131,7 @@ impl World {
                 ..RateLimits::default()
             },
             // Tests sweep when they want to.
-            session_sweep: Duration::from_secs(3_600),
+            session_sweep: Duration::from_hours(1),
             ..Options::default()
         };
         change(&mut options);
@@ -306,18 +306,6 @@ impl Ear {
             self.connection.next(&mut batch).await.unwrap();
             self.heard.extend(batch.iter().map(|delivery| delivery.live().clone()));
         }
-    }
-
-    /// The next place of `conversation`, with its text if there is one.
-    pub(crate) async fn place(&mut self, conversation: ConversationId) -> (u64, Option<String>) {
-        self.next(|live| match live {
-            Live::Event(event) if event.conversation == conversation => {
-                Some((event.sequence.0, text_of(&Shown::Event(Arc::clone(event)))))
-            }
-            Live::Taken { conversation: of, sequence } if *of == conversation => Some((sequence.0, None)),
-            _ => None,
-        })
-        .await
     }
 
     /// How it ends.

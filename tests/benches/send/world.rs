@@ -80,7 +80,7 @@ async fn connect(people: &[Client], count: usize) -> Result<Vec<Socket>> {
 /// Limits that a generator on one address does not run into.
 fn limits() -> String {
     String::from(
-        r#"
+        "
 [limits]
 messages_burst = 1000000
 messages_per_second = 1000000
@@ -89,7 +89,7 @@ frames_per_second = 1000000
 sign_ins_burst = 100000
 sign_ins_per_second = 100000
 connections_per_session = 1000
-"#,
+",
     )
 }
 

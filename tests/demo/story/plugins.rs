@@ -19,7 +19,7 @@ pub(super) async fn play(play: &mut Play, acme: &Tenant) -> Result<()> {
 }
 
 async fn install(acme: &Tenant, package: &Packed, extra: Value) -> Result<Answer> {
-    acme.owner.post("/v1/admin/plugins", package.request(extra)?).await
+    acme.owner.post("/v1/admin/plugins", package.request(&extra)?).await
 }
 
 /// The installation of the plugin called `name`.

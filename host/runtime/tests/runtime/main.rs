@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[allow(dead_code)] // It serves other crates as well.
 #[path = "../../../../tests/src/guests.rs"]
 mod guests;
 

@@ -86,7 +86,9 @@ impl Dispatcher {
         let (tenant, event) = (committed.tenant, &committed.event);
         match &event.kind {
             EventKind::Created { members, .. } => {
-                members.iter().for_each(|user| self.join(tenant, *user, event.conversation));
+                for user in members {
+                    self.join(tenant, *user, event.conversation);
+                }
             }
             EventKind::Joined { user } => self.join(tenant, *user, event.conversation),
             _ => {}
@@ -213,24 +215,24 @@ impl Dispatcher {
             Signal::Typing { conversation, user } => {
                 let (conversation, user) = (*conversation, *user);
                 let delivery = Delivery::new(Live::Signal(signal));
-                self.to_followers(tenant, conversation, &delivery, |mailbox| mailbox.user != user);
+                self.tell_followers(tenant, conversation, &delivery, |mailbox| mailbox.user != user);
             }
             Signal::Read { conversation, .. } => {
                 let conversation = *conversation;
                 let delivery = Delivery::new(Live::Signal(signal));
-                self.to_followers(tenant, conversation, &delivery, |_| true);
+                self.tell_followers(tenant, conversation, &delivery, |_| true);
             }
             Signal::Presence { user, online } => self.on_presence(tenant, *user, *online, signal.clone(), inbox),
             Signal::Ended { session, reason } => self.end(*session, EndReason::from_word(reason)),
             Signal::Membership { user, .. } | Signal::Decided { sender: user, .. } => {
                 let user = *user;
-                self.to_person(tenant, user, signal);
+                self.tell_person(tenant, user, signal);
             }
-            Signal::Alert { .. } => self.to_staff(tenant, signal),
+            Signal::Alert { .. } => self.tell_staff(tenant, signal),
         }
     }
 
-    fn to_followers(
+    fn tell_followers(
         &mut self,
         tenant: TenantId,
         conversation: ConversationId,
@@ -244,7 +246,7 @@ impl Dispatcher {
         }
     }
 
-    fn to_person(&mut self, tenant: TenantId, user: UserId, signal: Signal) {
+    fn tell_person(&mut self, tenant: TenantId, user: UserId, signal: Signal) {
         let Some(entries) = self.people.get(&(tenant, user)) else { return };
         let delivery = Delivery::new(Live::Signal(signal));
         for entry in entries {
@@ -256,7 +258,7 @@ impl Dispatcher {
 
     /// To the tenant's people who run it or review messages. Alerts are rare, so that everyone who is
     /// connected is looked at.
-    fn to_staff(&mut self, tenant: TenantId, signal: Signal) {
+    fn tell_staff(&mut self, tenant: TenantId, signal: Signal) {
         let delivery = Delivery::new(Live::Signal(signal));
         let entries = self.people.iter().filter(|((of, _), _)| *of == tenant).flat_map(|(_, entries)| entries);
         for entry in entries {

@@ -30,11 +30,7 @@ pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Pre
     let at = core.now();
     caller.inner().touch(at);
     if let Some(answered) = send.reply_to {
-        let found = locate(core, scope, send.conversation, answered).await?;
-        let is_there = found.is_some_and(|event| super::history::may_see(&event, sender));
-        if !is_there {
-            return Err(ServiceError::NotFound { what: "message to reply to" });
-        }
+        check_answered(core, caller, send.conversation, answered).await?;
     }
     let body = body::complete(core, caller, send.body).await?;
     let id = MessageId::from_uuid(core.ports.ids.next());
@@ -82,6 +78,20 @@ pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Pre
         kind: EventKind::Posted { message },
     };
     Ok(Prepared::append(*scope, Append { event, idempotency: Some(asked), amend: None, writes }))
+}
+
+/// Whether the message that is answered is there, and one that the sender may see.
+async fn check_answered(
+    core: &Core,
+    caller: &Caller,
+    conversation: ConversationId,
+    answered: MessageId,
+) -> Result<(), ServiceError> {
+    let found = locate(core, caller.scope(), conversation, answered).await?;
+    if found.is_some_and(|event| super::history::may_see(&event, caller.user())) {
+        return Ok(());
+    }
+    Err(ServiceError::NotFound { what: "message to reply to" })
 }
 
 /// Lets the members of the conversation see the file that a message carries.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -37,7 +38,7 @@ async fn a_session_that_ends_on_one_node_is_dead_on_the_other() {
     let signed_in = world.sign_in("acme", "owner", PASSWORD).await.unwrap();
     let other = world.other_node().await;
     let there = other.authentication().authenticate(signed_in.token.reveal()).await.unwrap();
-    let mut connection = other.live().connect(&there, Default::default()).await.unwrap();
+    let mut connection = other.live().connect(&there, BTreeMap::default()).await.unwrap();
     world.service.authentication().sign_out(&world.caller(&signed_in).await).await.unwrap();
     // The end reaches the connection, whatever comes before it.
     while connection.next(&mut Vec::new()).await.is_ok() {}
@@ -94,7 +95,7 @@ async fn a_session_ends_at_its_greatest_age_though_it_is_used() {
     let office = world.tenant_with("acme", policy).await;
     let signed_in = world.sign_in("acme", "owner", PASSWORD).await.unwrap();
     let authentication = world.service.authentication();
-    world.clock.advance(Duration::from_secs(3_000));
+    world.clock.advance(Duration::from_mins(50));
     let caller = world.caller(&signed_in).await;
     authentication.activity(&caller).unwrap();
     let mut ear = office.connect(&caller, &[]).await;
