@@ -1,5 +1,7 @@
 //! Every check and every test, in the order in which they fail fastest.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{demo, guests, setup, shell};
@@ -12,23 +14,26 @@ pub(crate) fn run() -> Result<()> {
     guests::build(&demo::program("warbler-plugin"))?;
     let lint = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     shell::step("lint", shell::cargo().args(lint))?;
-    shell::step("test the plugins' logic", plugins(&mut shell::cargo()))?;
+    shell::step(
+        "lint the plugins",
+        plugins(shell::cargo().arg("clippy")).args(["--all-targets", "--", "-D", "warnings"]),
+    )?;
+    shell::step("test the plugins' logic", plugins(runner(&mut shell::cargo())))?;
     shell::step("test", runner(&mut shell::cargo()).args(["--workspace", "--all-targets"]))?;
     demo::run(true)
 }
 
 /// The plugins are a workspace of their own, because they are built for another machine.
-fn plugins(cargo: &mut std::process::Command) -> &mut std::process::Command {
-    let manifest = shell::root().join("plugins/Cargo.toml");
-    runner(cargo)
+fn plugins(cargo: &mut Command) -> &mut Command {
+    cargo
         .args(["--workspace", "--manifest-path"])
-        .arg(manifest)
+        .arg(shell::root().join("plugins/Cargo.toml"))
         .env("CARGO_TARGET_DIR", shell::target().join("plugins"))
         .env("WARBLER_TEST_CACHE", shell::target().join("texts"))
 }
 
 /// `cargo nextest` where it is installed, for its speed; else `cargo test`.
-fn runner(cargo: &mut std::process::Command) -> &mut std::process::Command {
+fn runner(cargo: &mut Command) -> &mut Command {
     let cargo = cargo.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", demo::binaries());
     if shell::has("cargo-nextest") { cargo.args(["nextest", "run"]) } else { cargo.arg("test") }
 }
