@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use uuid::{NoContext, Uuid};
 use warbler_domain::{
     Body, Clock, ContentFilter, Conversation, ConversationId, ConversationKind, Decision, Event, EventKind,
-    HookContext, HookError, Ids, InstallationId, LoadError, LoadRequest, LoadedPlugin, Message, PluginRuntime, Reason,
-    Role, Sequence, StoreError, Submission, TenantId, TenantKeys, Timestamp, UserId, Verdict,
+    HookContext, HookError, Ids, InstallationId, LoadError, LoadRequest, LoadedPlugin, Message, MessageId,
+    PluginRuntime, Reason, Role, Sequence, StoreError, Submission, TenantId, TenantKeys, Timestamp, UserId, Verdict,
 };
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
 use zeroize::Zeroizing;
@@ -262,6 +262,12 @@ impl Office<'_> {
         committed(self.say(by, to, text).await.unwrap())
     }
 
+    /// Sends a message that is committed, and gives its identifier.
+    pub(crate) async fn post_id(&self, by: &Caller, to: ConversationId, text: &str) -> MessageId {
+        let event = self.post(by, to, text).await;
+        posted(&event).id
+    }
+
     /// All places of a conversation as one of its members sees them.
     pub(crate) async fn history(&self, of: &Caller, conversation: ConversationId) -> Vec<Shown> {
         let query = HistoryQuery { limit: 200, ..HistoryQuery::default() };
@@ -306,6 +312,18 @@ impl Ear {
             self.connection.next(&mut batch).await.unwrap();
             self.heard.extend(batch.iter().map(|delivery| delivery.live().clone()));
         }
+    }
+
+    /// The next place of `conversation`, with its text if there is one.
+    pub(crate) async fn place(&mut self, conversation: ConversationId) -> (u64, Option<String>) {
+        self.next(|live| match live {
+            Live::Event(event) if event.conversation == conversation => {
+                Some((event.sequence.0, text_of(&Shown::Event(Arc::clone(event)))))
+            }
+            Live::Taken { conversation: of, sequence } if *of == conversation => Some((sequence.0, None)),
+            _ => None,
+        })
+        .await
     }
 
     /// How it ends.

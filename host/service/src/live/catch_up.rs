@@ -11,8 +11,8 @@ use super::mailbox::{Contents, Missed};
 /// How far a connection is in each conversation.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last place that it got. Conversations followed from now on are not here until something
-    /// happens in them.
+    /// The last place that it got. Conversations joined later are not here until something happens in
+    /// them.
     got: HashMap<ConversationId, Sequence>,
     /// Conversations to be read from the log, and up to which place: never beyond what was meant for it.
     behind: BTreeMap<ConversationId, Sequence>,

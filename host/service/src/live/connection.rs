@@ -58,18 +58,24 @@ impl Connection {
 
     /// Registered first, then read: what happens in between reaches the mailbox, and what was read
     /// already is recognised by its place.
-    async fn follow(&mut self, cursors: BTreeMap<ConversationId, Sequence>) -> Result<(), ServiceError> {
-        let (hub, scope) = (&self.core.hub, *self.caller.scope());
+    async fn follow(&mut self, mut cursors: BTreeMap<ConversationId, Sequence>) -> Result<(), ServiceError> {
+        let (core, scope) = (Arc::clone(&self.core), *self.caller.scope());
         let mailbox = Arc::clone(&self.mailbox);
-        hub.ask(|done| Command::Register(mailbox, done)).await?;
+        core.hub.ask(|done| Command::Register(mailbox, done)).await?;
         let prefix = records::under("member", &[&self.caller.user()]);
-        let found = records::scan_all(&*self.core.ports.state, &scope, &prefix, usize::MAX).await?;
+        let found = records::scan_all(&*core.ports.state, &scope, &prefix, usize::MAX).await?;
         let own: Vec<ConversationId> = found.iter().filter_map(|(key, _)| key.last().parse().ok()).collect();
+        for conversation in &own {
+            // What is not named begins here.
+            if !cursors.contains_key(conversation) {
+                cursors.insert(*conversation, core.ports.log.head(&scope, *conversation).await?);
+            }
+        }
         let (mailbox, followed) = (Arc::clone(&self.mailbox), own.clone());
-        hub.ask(|done| Command::Follow(mailbox, followed, done)).await?;
+        core.hub.ask(|done| Command::Follow(mailbox, followed, done)).await?;
         for conversation in own {
             if let Some(got) = cursors.get(&conversation) {
-                let head = self.core.ports.log.head(&scope, conversation).await?;
+                let head = core.ports.log.head(&scope, conversation).await?;
                 self.progress.resume(conversation, *got, head);
             }
         }
