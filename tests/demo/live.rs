@@ -1,6 +1,7 @@
 //! The demo that stays: a host on its usual port, both enterprises, people who keep talking, and a
 //! line for whatever becomes of what they say.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use warbler_tests::host::Host;
 use warbler_tests::tenant::{PASSWORD, Tenant};
 
 use crate::world::{self, ACME, QINGMU};
+
+/// Where a host listens unless it is told otherwise.
+const USUAL: &str = "127.0.0.1:8480";
 
 /// Time between two messages.
 const PACE: Duration = Duration::from_secs(3);
@@ -43,7 +47,9 @@ const CHINESE: &[&str] = &[
 /// Runs until it is interrupted.
 pub(crate) async fn run(folder: &Path) -> Result<()> {
     let known = folder.join("data").exists();
-    let host = Host::start(folder, "").context("starting the host")?;
+    // The usual port, so that commands in the documentation work as they stand; another if it is taken.
+    let listen = if TcpListener::bind(USUAL).is_ok() { USUAL } else { "127.0.0.1:0" };
+    let host = Host::start_on(listen, folder, "").context("starting the host")?;
     let (acme, qingmu) = if known {
         (Tenant::sign_in(&host, "acme", &ACME).await?, Tenant::sign_in(&host, "qingmu", &QINGMU).await?)
     } else {

@@ -32,7 +32,15 @@ impl Host {
     /// # Errors
     /// The program is not there, or it ended before it listened.
     pub fn start(folder: &Path, extra: &str) -> Result<Self> {
-        let config = configure(folder, extra)?;
+        Self::start_on("127.0.0.1:0", folder, extra)
+    }
+
+    /// The same, on a given address.
+    ///
+    /// # Errors
+    /// As for [`Host::start`], and if the address is taken.
+    pub fn start_on(listen: &str, folder: &Path, extra: &str) -> Result<Self> {
+        let config = configure(listen, folder, extra)?;
         let mut command = Command::new(program("warbler")?);
         command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::piped());
         let log = fs::File::options().create(true).append(true).open(folder.join("host.log"))?;
@@ -124,13 +132,13 @@ impl Drop for Host {
 }
 
 /// Writes the configuration of a test host, with its key and token.
-fn configure(folder: &Path, extra: &str) -> Result<PathBuf> {
+fn configure(listen: &str, folder: &Path, extra: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder)?;
     secret(&folder.join("master.key"), &"11".repeat(32))?;
     secret(&folder.join("operator.token"), OPERATOR_TOKEN)?;
     // Paths in it count from its folder.
     let config = format!(
-        r#"listen = "127.0.0.1:0"
+        r#"listen = "{listen}"
 store = "sled:data"
 {extra}
 
