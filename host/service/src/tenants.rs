@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use warbler_domain::{Expect, Right, Role, StoreError, TenantId, TenantScope, Timestamp};
+use warbler_domain::{Expect, Right, Role, StateKey, StoreError, TenantId, TenantScope, Timestamp};
 use zeroize::Zeroizing;
 
 pub(crate) use table::TenantTable;
@@ -157,29 +157,41 @@ impl Tenants {
             created_at: self.core.now(),
         };
         self.core.ports.keys.create(tenant.id).await?;
-        // The owner first: a tenant that is listed can be signed in to.
+        match self.keep(operator, &tenant, slug, new.owner).await {
+            Ok(owner) => {
+                self.core.tenants.put(tenant.clone());
+                Ok((tenant, owner))
+            }
+            Err(error) => {
+                // Nobody knows of this tenant, so nothing is lost with its key.
+                self.core.ports.keys.destroy(tenant.id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps a new tenant; the owner first, because one that is listed can be signed in to.
+    async fn keep(
+        &self,
+        operator: &OperatorCaller,
+        tenant: &Tenant,
+        slug: StateKey,
+        owner: NewMember,
+    ) -> Result<Profile, ServiceError> {
         let scope = TenantScope::own_work(tenant.id);
-        let owner = NewMember { role: Role::Owner, ..new.owner };
+        let owner = NewMember { role: Role::Owner, ..owner };
         let least = tenant.policy.password_length;
         let owner = members::create(&self.core, &scope, &Actor::Operator, owner, least).await?;
         let writes = vec![
             records::put(slug, &tenant.id, Expect::Absent)?,
-            records::put(records::tenant(tenant.id), &tenant, Expect::Absent)?,
+            records::put(records::tenant(tenant.id), tenant, Expect::Absent)?,
         ];
         let entry = NewEntry::new(Actor::Operator, "tenant.add").subject("tenant", &tenant.id);
         match self.core.audit.commit(operator.scope(), writes, entry).await {
-            Ok(_) => {}
-            Err(error) => {
-                // Nobody knows of this tenant, so nothing is lost with its key.
-                self.core.ports.keys.destroy(tenant.id).await?;
-                return Err(match error {
-                    StoreError::Conflict { .. } => ServiceError::Conflict { what: "the slug is taken" },
-                    other => other.into(),
-                });
-            }
+            Ok(_) => Ok(owner),
+            Err(StoreError::Conflict { .. }) => Err(ServiceError::Conflict { what: "the slug is taken" }),
+            Err(error) => Err(error.into()),
         }
-        self.core.tenants.put(tenant.clone());
-        Ok((tenant, owner))
     }
 
     /// All tenants, by slug.

@@ -75,6 +75,7 @@ pub(super) fn account_digest(parts: &[&[u8]]) -> [u8; 16] {
     half
 }
 
+#[tracing::instrument(level = "debug", name = "authentication.sign_in", skip_all)]
 pub(super) async fn sign_in(core: &Core, request: SignIn) -> Result<SignInOutcome, ServiceError> {
     check_lengths(&request)?;
     if let Some(address) = request.address {

@@ -118,6 +118,7 @@ pub(crate) struct NewContent {
     pub(crate) receipts: Vec<warbler_domain::Receipt>,
 }
 
+#[tracing::instrument(level = "debug", name = "pipeline.prepare_edit", skip_all, fields(conversation = %edit.conversation))]
 pub(super) async fn edit(core: &Core, caller: &Caller, edit: Edit) -> Result<Prepared, ServiceError> {
     caller.live()?;
     let (scope, sender) = (caller.scope(), caller.user());

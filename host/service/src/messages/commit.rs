@@ -52,6 +52,7 @@ impl Prepared {
     }
 }
 
+#[tracing::instrument(level = "debug", name = "pipeline.commit", skip_all)]
 pub(super) async fn commit(core: &Core, prepared: Prepared) -> Result<Sent, ServiceError> {
     match prepared.0 {
         Step::Repeated(sent) => Ok(sent),

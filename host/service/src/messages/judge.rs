@@ -41,6 +41,7 @@ pub(super) enum Fate {
 
 /// Asks the filters. What is not a plain pass is recorded before anyone learns of it; a held message's
 /// entry is left to whoever keeps the message.
+#[tracing::instrument(level = "debug", name = "pipeline.judge", skip_all, fields(message = %case.id))]
 pub(super) async fn judge(core: &Core, caller: &Caller, room: &Room, case: Case) -> Result<Outcome, ServiceError> {
     let judged =
         Judged { message: case.id, conversation: room.conversation.id, sender: caller.user(), edit: case.edit };

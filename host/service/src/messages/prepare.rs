@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::review::{HeldEdit, HeldRecord};
 use crate::{Caller, ServiceError, records};
 
+#[tracing::instrument(level = "debug", name = "pipeline.prepare", skip_all, fields(conversation = %send.conversation))]
 pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Prepared, ServiceError> {
     caller.live()?;
     let (scope, sender) = (caller.scope(), caller.user());

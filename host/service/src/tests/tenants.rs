@@ -180,3 +180,15 @@ async fn identifiers_of_another_tenant_are_identifiers_of_nothing() {
     assert_eq!(acme.texts(&ben, group.id).await, ["ours", "still ours"]);
     committed(service.messages().send(&ada, send(group.id, "k", "hello")).await.unwrap());
 }
+
+#[tokio::test]
+async fn of_two_who_want_the_same_slug_at_once_one_gets_it_and_the_other_leaves_nothing() {
+    let world = World::new().await;
+    let tenants = world.service.tenants();
+    let (one, other) =
+        tokio::join!(tenants.add(&world.operator, new("acme")), tenants.add(&world.operator, new("acme")));
+    let codes = [code(one), code(other)];
+    assert!(codes == ["ok", "conflict"] || codes == ["conflict", "ok"], "{codes:?}");
+    assert_eq!(tenants.list(&world.operator).len(), 1);
+    world.sign_in("acme", "owner", PASSWORD).await.unwrap();
+}
