@@ -20,8 +20,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// Sets up, builds and plays.
 pub(crate) fn run(check: bool) -> Result<()> {
     setup::run()?;
-    let build = ["build", "-p", "warbler", "-p", "warbler-plugin", "-p", "warbler-tests", "--bins"];
-    shell::step("build the host and the tools", shell::cargo().args(build))?;
+    shell::step("build the host and the tools", shell::cargo().args(["build", "--bins"]).args(shell::PRODUCT))?;
     guests::build(&program("warbler-plugin"))?;
     let mut play = Command::new(program("warbler-demo"));
     play.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", binaries());

@@ -7,6 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+/// What is built for tests and the demo alike: with another selection cargo would choose other features of
+/// the same libraries, and build them all again. The benches are linted with the rest, but not linked.
+pub(crate) const PRODUCT: [&str; 3] = ["--workspace", "--exclude", "warbler-benches"];
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     // The manifest's folder is tests/xtask.

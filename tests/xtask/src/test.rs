@@ -6,14 +6,11 @@ use anyhow::Result;
 
 use crate::{demo, guests, setup, shell};
 
-/// The benches are linted with the rest, but need not be linked to be tested.
-const TESTED: [&str; 3] = ["--workspace", "--exclude", "warbler-benches"];
-
 /// Runs them all.
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
     shell::step("format", shell::cargo().args(["fmt", "--all", "--check"]))?;
-    shell::step("build", shell::cargo().args(["build", "--bins", "--examples"]).args(TESTED))?;
+    shell::step("build", shell::cargo().args(["build", "--bins", "--examples"]).args(shell::PRODUCT))?;
     guests::build(&demo::program("warbler-plugin"))?;
     let lint = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     shell::step("lint", shell::cargo().args(lint))?;
@@ -22,7 +19,7 @@ pub(crate) fn run() -> Result<()> {
         plugins(shell::cargo().arg("clippy")).args(["--all-targets", "--", "-D", "warnings"]),
     )?;
     shell::step("test the plugins' logic", plugins(runner(&mut shell::cargo())))?;
-    shell::step("test", runner(&mut shell::cargo()).arg("--all-targets").args(TESTED))?;
+    shell::step("test", runner(&mut shell::cargo()).arg("--all-targets").args(shell::PRODUCT))?;
     demo::run(true)
 }
 
