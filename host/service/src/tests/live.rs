@@ -316,3 +316,26 @@ async fn a_connection_on_another_node_gets_the_same() {
     }
     assert_eq!(got, [1, 2]);
 }
+
+#[tokio::test]
+async fn whoever_was_taken_out_hears_nothing_that_is_said_afterwards() {
+    let world = World::new().await;
+    let office = world.tenant("acme").await;
+    let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
+    let (group, other) = (office.group(&ada, &[&ben]).await, office.group(&ada, &[&ben]).await);
+    let mut ear = office.connect(&ben, &[]).await;
+    world.service.conversations().remove_member(&ada, group.id, ben.user()).await.unwrap();
+    office.post(&ada, group.id, "about ben").await;
+    world.service.messages().typing(&ada, group.id).await.unwrap();
+    office.post(&ada, other.id, "to ben").await;
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let next = ear.next(|live| match live {
+            Live::Event(event) => Some((event.conversation, event.sequence.0)),
+            Live::Taken { .. } | Live::Signal(Signal::Typing { .. }) => panic!("{live:?}"),
+            Live::Signal(_) => None,
+        });
+        heard.push(next.await);
+    }
+    assert_eq!(heard, [(group.id, 2), (other.id, 2)]);
+}
