@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use warbler_domain::{Committed, ConversationId, EventKind, Right, SessionId, Signal, TenantId, UserId};
 
@@ -68,7 +68,14 @@ impl Dispatcher {
                     None => break,
                 },
                 signal = signals.next(), if has_signals => match signal {
-                    Some((tenant, signal)) => self.signal(tenant, signal, &inbox),
+                    Some((tenant, signal)) => {
+                        // Who was taken out before a signal was given must not get it, so that the log,
+                        // which says who was, goes first.
+                        while let Some(Some(batch)) = log.next().now_or_never() {
+                            batch.iter().for_each(|committed| self.event(committed));
+                        }
+                        self.signal(tenant, signal, &inbox);
+                    }
                     None => has_signals = false,
                 },
             }

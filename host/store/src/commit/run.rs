@@ -136,17 +136,19 @@ impl Committer {
         Ok(())
     }
 
-    /// Answers first, since that is what people wait for; then tells, in order.
+    /// Tells first and then answers, so that whoever has an answer and does something because of it comes
+    /// after the event in everybody's eyes.
     fn acknowledge(&self, group: Group) {
-        let followers = if group.committed.is_empty() { Vec::new() } else { self.hub.followers() };
         self.hub.tell(&group.news);
+        if !group.committed.is_empty() {
+            let batch: Arc<[_]> = group.committed.into();
+            for follower in self.hub.followers() {
+                // One that has gone away needs nothing.
+                drop(follower.blocking_send(Arc::clone(&batch)));
+            }
+        }
         for answer in group.answers {
             answer.send(None);
-        }
-        let batch: Arc<[_]> = group.committed.into();
-        for follower in followers {
-            // One that has gone away needs nothing.
-            drop(follower.blocking_send(Arc::clone(&batch)));
         }
     }
 
