@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use warbler_domain::{ByteSize, MessageLimits, RandomIds, StoreError, SystemClock, TenantId, TenantKeys};
+use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
 use warbler_runtime::{HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy};
@@ -40,7 +39,7 @@ impl Host {
             state: store.state(),
             blobs: store.blobs(),
             feed: store.feed(),
-            keys: Arc::new(Keys(Arc::clone(&store))),
+            keys: store.tenant_keys(),
             runtime,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
@@ -67,20 +66,6 @@ impl Host {
     pub(crate) async fn close(self) {
         self.service.close().await;
         self.store.close().await;
-    }
-}
-
-/// The keys of tenants are the store's.
-struct Keys(Arc<Store>);
-
-#[async_trait]
-impl TenantKeys for Keys {
-    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.create_tenant(tenant).await
-    }
-
-    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.destroy_tenant(tenant).await
     }
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use warbler_domain::{
     Body, Clock, ContentFilter, ConversationId, ConversationKind, Decision, Finding, HookContext, HookError, HookKind,
     LoadError, LoadRequest, LoadedPlugin, LogLevel, MessageId, Party, PluginPorts, PluginRuntime, PluginStats,
-    RandomIds, Reason, Role, StoreError, Submission, TenantId, TenantKeys, TenantScope, Timestamp, UserId, Verdict,
+    RandomIds, Reason, Role, Submission, TenantId, TenantScope, Timestamp, UserId, Verdict,
 };
 use warbler_package::{Limits, Manifest, Package, Publisher, embed_manifest};
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
@@ -39,19 +39,6 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
-struct Keys(Arc<Store>);
-
-#[async_trait]
-impl TenantKeys for Keys {
-    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.create_tenant(tenant).await
-    }
-
-    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.destroy_tenant(tenant).await
     }
 }
 
@@ -307,7 +294,7 @@ pub(crate) fn extensions(
         state: store.state(),
         blobs: store.blobs(),
         feed: store.feed(),
-        keys: Arc::new(Keys(Arc::clone(store))),
+        keys: store.tenant_keys(),
         runtime: Arc::clone(runtime) as _,
         clock: Arc::clone(clock) as _,
         ids: Arc::new(RandomIds),

@@ -13,7 +13,7 @@ use uuid::{NoContext, Uuid};
 use warbler_domain::{
     Body, Clock, ContentFilter, Conversation, ConversationId, ConversationKind, Decision, Event, EventKind,
     HookContext, HookError, Ids, InstallationId, LoadError, LoadRequest, LoadedPlugin, Message, MessageId,
-    PluginRuntime, Reason, Role, Sequence, StoreError, Submission, TenantId, TenantKeys, Timestamp, UserId, Verdict,
+    PluginRuntime, Reason, Role, Sequence, Submission, Timestamp, UserId, Verdict,
 };
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
 use zeroize::Zeroizing;
@@ -48,19 +48,6 @@ impl Ids for TestClock {
         let ms = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         let nanos = u32::try_from(ms % 1_000).unwrap() * 1_000_000;
         Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos))
-    }
-}
-
-struct Keys(Arc<Store>);
-
-#[async_trait]
-impl TenantKeys for Keys {
-    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.create_tenant(tenant).await
-    }
-
-    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.destroy_tenant(tenant).await
     }
 }
 
@@ -204,7 +191,7 @@ async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options) ->
         state: store.state(),
         blobs: store.blobs(),
         feed: store.feed(),
-        keys: Arc::new(Keys(Arc::clone(store))),
+        keys: store.tenant_keys(),
         runtime: Arc::new(NoRuntime),
         clock: Arc::clone(clock) as _,
         ids: Arc::clone(clock) as _,

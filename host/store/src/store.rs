@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use warbler_domain::{Blobs, Feed, MessageLog, State, StoreError, TenantId};
+use warbler_domain::{Blobs, Feed, MessageLog, State, StoreError, TenantId, TenantKeys};
 
 use crate::backend::memory::{MemoryBlobs, MemoryKeys, MemoryRecords};
 use crate::backend::sled::{FileKeys, FolderBlobs, SledRecords};
@@ -139,6 +140,12 @@ impl Store {
         Arc::clone(&self.feed) as _
     }
 
+    /// The keys of tenants.
+    #[must_use]
+    pub fn tenant_keys(self: &Arc<Self>) -> Arc<dyn TenantKeys> {
+        Arc::clone(self) as _
+    }
+
     /// Whether the tenant has a key, without which nothing can be kept for it.
     #[must_use]
     pub fn has_tenant(&self, tenant: TenantId) -> bool {
@@ -203,6 +210,17 @@ impl Store {
             // An error means that the thread is gone, which is what is waited for.
             drop(end.await);
         }
+    }
+}
+
+#[async_trait]
+impl TenantKeys for Store {
+    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
+        self.create_tenant(tenant).await
+    }
+
+    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
+        self.destroy_tenant(tenant).await
     }
 }
 

@@ -19,8 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tower::ServiceExt as _;
 use warbler_domain::{
     Body as MessageBody, ByteSize, ContentFilter, Decision, HookContext, HookError, HookKind, LoadError, LoadRequest,
-    LoadedPlugin, PluginRuntime, PluginStats, RandomIds, Reason, StoreError, Submission, SystemClock, TenantId,
-    TenantKeys, Verdict,
+    LoadedPlugin, PluginRuntime, PluginStats, RandomIds, Reason, Submission, SystemClock, Verdict,
 };
 use warbler_http::{Api, ApiOptions, Peer, router};
 use warbler_package::{Limits, Manifest, Package, embed_manifest};
@@ -279,26 +278,13 @@ async fn service() -> Service {
         state: store.state(),
         blobs: store.blobs(),
         feed: store.feed(),
-        keys: Arc::new(Keys(Arc::clone(&store))),
+        keys: store.tenant_keys(),
         runtime: Arc::new(Native),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),
     };
     Service::start(ports, options, PluginOptions::new("0.1.0".parse().unwrap())).await.unwrap()
-}
-
-struct Keys(Arc<Store>);
-
-#[async_trait]
-impl TenantKeys for Keys {
-    async fn create(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.create_tenant(tenant).await
-    }
-
-    async fn destroy(&self, tenant: TenantId) -> Result<(), StoreError> {
-        self.0.destroy_tenant(tenant).await
-    }
 }
 
 /// A runtime without WebAssembly, whose filter does what the first word of a text says.
