@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::HookKind;
+
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
@@ -74,5 +76,34 @@ impl HookLimits {
     #[must_use]
     pub const fn content_filter() -> Self {
         Self { deadline: Duration::from_millis(50), memory: ByteSize::mib(32), concurrency: 1024 }
+    }
+
+    /// The defaults for agents: a reply may take a minute.
+    #[must_use]
+    pub const fn agent() -> Self {
+        Self { deadline: Duration::from_mins(1), memory: ByteSize::mib(128), concurrency: 1024 }
+    }
+
+    /// The defaults for push providers, a batch at a time.
+    #[must_use]
+    pub const fn push() -> Self {
+        Self { deadline: Duration::from_secs(10), memory: ByteSize::mib(64), concurrency: 1024 }
+    }
+
+    /// The defaults for backup sinks: a blob of 32 MiB stands in memory twice while it is sent.
+    #[must_use]
+    pub const fn backup_sink() -> Self {
+        Self { deadline: Duration::from_mins(1), memory: ByteSize::mib(128), concurrency: 64 }
+    }
+
+    /// The defaults for a hook.
+    #[must_use]
+    pub const fn of(hook: HookKind) -> Self {
+        match hook {
+            HookKind::ContentFilter => Self::content_filter(),
+            HookKind::Agent => Self::agent(),
+            HookKind::Push => Self::push(),
+            HookKind::BackupSink => Self::backup_sink(),
+        }
     }
 }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ContentFilter, Grants, HookKind, HookLimits, InstallationId, LoadError, TenantId};
+use crate::{
+    Agent, BackupSink, ContentFilter, Grants, HookKind, HookLimits, InstallationId, LoadError, PushProvider, TenantId,
+};
 
 /// How instances are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -120,7 +122,8 @@ pub struct LoadRequest {
     pub config: String,
     /// What it may reach.
     pub grants: Grants,
-    /// Limits of one call.
+    /// Limits of one call of its first hook, in the order of [`HookKind`]. Its other hooks keep the
+    /// defaults of [`HookLimits::of`] for time, and this memory.
     pub limits: HookLimits,
     /// How instances are used.
     pub instances: Instances,
@@ -147,6 +150,18 @@ pub trait LoadedPlugin: Send + Sync {
     fn hooks(&self) -> &[HookKind];
     /// Its content filter, if it exports one.
     fn content_filter(&self) -> Option<Arc<dyn ContentFilter>>;
+    /// Its agent, if it exports one.
+    fn agent(&self) -> Option<Arc<dyn Agent>> {
+        None
+    }
+    /// Its push provider, if it exports one.
+    fn push_provider(&self) -> Option<Arc<dyn PushProvider>> {
+        None
+    }
+    /// Its backup sink, if it exports one.
+    fn backup_sink(&self) -> Option<Arc<dyn BackupSink>> {
+        None
+    }
     /// Its counters.
     fn stats(&self) -> PluginStats;
 }
