@@ -16,6 +16,7 @@
 
 mod change;
 mod config;
+mod hooks;
 mod install;
 mod load;
 mod log;
@@ -41,6 +42,7 @@ use crate::filters::{Alarms, FilterChains};
 use crate::ports::{Ports, Tasks};
 use crate::publisher::Trust;
 use crate::{Caller, ServiceError};
+pub use hooks::LiveHook;
 pub use log::LogLine;
 use rack::{Live, Rack};
 pub use record::{CallLimits, SignedBy};

@@ -59,8 +59,8 @@ pub use conversations::{Conversations, Listed, NewConversation};
 pub use error::{EndReason, ServiceError};
 pub use filters::{FailPolicy, FilterChains, Judgement};
 pub use installation::{
-    Adjustment, CallLimits, InstallRequest, Installed, LogLine, PluginList, PluginOptions, PluginView, Plugins,
-    SelfTestReport, SelfTestStep, SignedBy, Status, VersionView,
+    Adjustment, CallLimits, InstallRequest, Installed, LiveHook, LogLine, PluginList, PluginOptions, PluginView,
+    Plugins, SelfTestReport, SelfTestStep, SignedBy, Status, VersionView,
 };
 pub use lexicon::{WordList, WordLists};
 pub use live::{Connection, Connections, Delivery, Live};

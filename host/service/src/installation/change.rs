@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use warbler_domain::{InstallationId, LogLevel, PluginLog as _, Right, StateWrite};
+use warbler_domain::{HookKind, InstallationId, LogLevel, PluginLog as _, Right, StateWrite};
 use warbler_package::Granted;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,6 @@ use crate::plugin_error::Step;
 use crate::{Caller, ServiceError};
 
 /// Bounds of an admin's limits: more would let one plugin starve all others.
-const DEADLINE_MS: std::ops::RangeInclusive<u32> = 1..=5_000;
 const MEMORY: std::ops::RangeInclusive<u64> = (1 << 20)..=(256 << 20);
 const CONCURRENCY: std::ops::RangeInclusive<u32> = 1..=65_536;
 
@@ -282,7 +281,7 @@ impl Inner {
             entry = entry.detail("instances", serde_json::to_value(instances).unwrap_or_default());
         }
         if let Some(limits) = adjustment.limits {
-            check_limits(limits)?;
+            check_limits(limits, record.first_hook())?;
             record.limits = limits;
             entry = entry.detail("limits", serde_json::to_value(limits).unwrap_or_default());
         }
@@ -350,17 +349,24 @@ fn about(author: &Author, action: &str, record: &Record) -> NewEntry {
         .detail("version", version)
 }
 
-fn check_limits(limits: CallLimits) -> Result<(), ServiceError> {
+fn check_limits(limits: CallLimits, hook: HookKind) -> Result<(), ServiceError> {
     let check = |field, value: u64, least: u64, most: u64| {
         if (least..=most).contains(&value) {
             return Ok(());
         }
         Err(ServiceError::Invalid { field, problem: format!("must be {least} to {most}"), limit: Some(most) })
     };
-    let wide = |bounds: &std::ops::RangeInclusive<u32>| (u64::from(*bounds.start()), u64::from(*bounds.end()));
-    let (least, most) = wide(&DEADLINE_MS);
-    check("deadline_ms", u64::from(limits.deadline_ms), least, most)?;
+    check("deadline_ms", u64::from(limits.deadline_ms), 1, longest_deadline_ms(hook))?;
     check("memory_bytes", limits.memory_bytes, *MEMORY.start(), *MEMORY.end())?;
-    let (least, most) = wide(&CONCURRENCY);
-    check("concurrency", u64::from(limits.concurrency), least, most)
+    check("concurrency", u64::from(limits.concurrency), u64::from(*CONCURRENCY.start()), u64::from(*CONCURRENCY.end()))
+}
+
+/// The longest deadline that an admin can set. Somebody waits for a filter while it works; a model may take
+/// its minutes, and so may 32 MiB on a slow line.
+const fn longest_deadline_ms(hook: HookKind) -> u64 {
+    match hook {
+        HookKind::ContentFilter => 5_000,
+        HookKind::Push => 60_000,
+        HookKind::Agent | HookKind::BackupSink => 300_000,
+    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use warbler_domain::{Expect, InstallationId, Instances, Right, StateWrite};
+use warbler_domain::{Expect, HookLimits, InstallationId, Instances, Right, StateWrite};
 use warbler_package::{Granted, Package, check_upgrade};
 
 use super::log::LogRing;
 use super::rack::{Live, Rack, Running};
-use super::record::{CallLimits, Edition, Record, Wish, record_key};
+use super::record::{Edition, Record, Wish, record_key};
 use super::{INSTALLATIONS, Inner, InstallRequest, Installed, Plugins, config, load, packages};
 use crate::audit::NewEntry;
 use crate::plugin_author::{Author, apart};
@@ -154,7 +154,7 @@ impl Inner {
             order: last.map_or(0, |last| last.saturating_add(ORDER_STEP)),
             fail_policy: crate::filters::FailPolicy::default(),
             instances: Instances::default(),
-            limits: CallLimits::default(),
+            limits: HookLimits::of(candidate.edition.first_hook()).into(),
             wish: Wish::Active,
             current: None,
             previous: None,

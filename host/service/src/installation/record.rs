@@ -86,7 +86,8 @@ pub struct SignedBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallLimits {
-    /// Milliseconds from the moment of the call, waiting in line included: 1 to 5,000.
+    /// Milliseconds from the moment of the call of its first hook, waiting in line included: 1 to 5,000 for
+    /// content filters, to 60,000 for push providers, to 300,000 for agents and backup sinks.
     pub deadline_ms: u32,
     /// Memory of one instance, in bytes: 1 MiB to 256 MiB.
     pub memory_bytes: u64,
@@ -96,7 +97,12 @@ pub struct CallLimits {
 
 impl Default for CallLimits {
     fn default() -> Self {
-        let limits = HookLimits::content_filter();
+        HookLimits::content_filter().into()
+    }
+}
+
+impl From<HookLimits> for CallLimits {
+    fn from(limits: HookLimits) -> Self {
         Self {
             deadline_ms: u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX),
             memory_bytes: limits.memory.0,
@@ -125,6 +131,18 @@ impl Record {
         self.current.as_ref().is_some_and(Edition::is_filter)
     }
 
+    /// The hook that its limits speak of: the first of the version in use, or of the one that waits.
+    pub(super) fn first_hook(&self) -> HookKind {
+        let edition = self.current.as_ref().or(self.waiting.as_ref());
+        edition.map_or(HookKind::ContentFilter, Edition::first_hook)
+    }
+
+    /// The limits of one call of `hook`, as the runtime holds it to them.
+    pub(super) fn limits_of(&self, hook: HookKind) -> HookLimits {
+        let limits = HookLimits::from(self.limits);
+        if hook == self.first_hook() { limits } else { HookLimits { memory: limits.memory, ..HookLimits::of(hook) } }
+    }
+
     /// Every version that is kept.
     pub(super) fn editions(&self) -> impl Iterator<Item = &Edition> {
         [&self.current, &self.previous, &self.waiting].into_iter().flatten()
@@ -148,6 +166,11 @@ impl Edition {
     /// Whether it is trusted only because of a development key.
     pub(super) fn is_development(&self) -> bool {
         self.signers.iter().all(|signer| signer.development)
+    }
+
+    /// The hook that limits speak of.
+    pub(super) fn first_hook(&self) -> HookKind {
+        self.hooks().first().copied().unwrap_or(HookKind::ContentFilter)
     }
 
     /// The hooks as the runtime names them.
