@@ -15,6 +15,7 @@
 //! | [`review`](Service::review) | `list`, `get`, `approve`, `reject` |
 //! | [`attachments`](Service::attachments) | `put`, `get` |
 //! | [`live`](Service::live) | `connect` (then [`Connection::next`] or [`Connection::into_stream`]), `online` |
+//! | [`dead_letters`](Service::dead_letters) | operator: `list`, `replay`, `discard` |
 //! | [`plugins`](Service::plugins), [`publishers`](Service::publishers), [`word_lists`](Service::word_lists), [`audit`](Service::audit) | see there |
 //!
 //! A message takes one way, whoever sends it: [`Messages::prepare`] (limits, repetition, filters), then
@@ -24,6 +25,7 @@ mod attachments;
 mod audit;
 mod authentication;
 mod cache;
+mod consumers;
 mod conversations;
 mod core;
 mod error;
@@ -55,6 +57,7 @@ mod world;
 pub use attachments::{Attachments, NewAttachment};
 pub use audit::{Actor, Audit, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
 pub use authentication::{Authentication, Caller, OperatorCaller, SessionView, SignIn, SignInOutcome, SignedIn, Token};
+pub use consumers::{Consumers, DeadLetter, Handled, Handler, LetterQuery, Letters, Work};
 pub use conversations::{Conversations, Listed, NewConversation};
 pub use error::{EndReason, ServiceError};
 pub use filters::{FailPolicy, FilterChains, Judgement};
@@ -74,4 +77,5 @@ pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use review::{HeldMessage, Review};
 pub use service::Service;
 pub use tenants::{NewTenant, Tenant, TenantPolicy, Tenants};
+pub use warbler_store::{Backoff, Delivery as LogDelivery};
 pub use warbler_text::{DEFAULT_CATEGORY, Entry as Word, ListFormat, Mode as WordMode};

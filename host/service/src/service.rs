@@ -9,6 +9,7 @@ use warbler_domain::TenantScope;
 use crate::attachments::Attachments;
 use crate::audit::Audit;
 use crate::authentication::Authentication;
+use crate::consumers::{Consumers, Letters};
 use crate::conversations::Conversations;
 use crate::core::Core;
 use crate::installation::{PluginOptions, Plugins};
@@ -28,6 +29,7 @@ use crate::{Options, Ports, ServiceError, records};
 pub struct Service {
     core: Arc<Core>,
     extensions: Extensions,
+    consumers: Consumers,
 }
 
 impl fmt::Debug for Service {
@@ -48,16 +50,18 @@ impl Service {
         let (hub, inbox) = Hub::new();
         // From before the first request on, so that nobody misses what the first one does.
         let (log, signals) = (ports.log.follow(), ports.feed.subscribe());
+        let (consumers, consumed) = (Consumers::new(&ports, &tasks), ports.log.follow());
         let (presence, presence_work) = mpsc::unbounded_channel();
         let (feed, state) = (Arc::clone(&ports.feed), Arc::clone(&ports.state));
         let (audit, filters) = (extensions.audit.clone(), extensions.filters.clone());
         let core = Arc::new(Core::new(ports, options, tasks.clone(), audit, filters, hub.clone()));
         core.follow();
-        let service = Self { core, extensions };
+        let service = Self { core, extensions, consumers };
         let known = service.tenants().load().await?;
         service.extensions.start(&known).await;
         tasks.spawn(Dispatcher::new(presence).run(inbox, log, signals));
         tasks.spawn(spread_presence(presence_work, hub, feed, state));
+        service.consumers.start(&known, consumed);
         service.authentication().keep_sweeping();
         Ok(service)
     }
@@ -108,6 +112,18 @@ impl Service {
     #[must_use]
     pub fn live(&self) -> Connections {
         Connections::new(Arc::clone(&self.core))
+    }
+
+    /// Durable consumers: work that is driven from the log.
+    #[must_use]
+    pub const fn consumers(&self) -> &Consumers {
+        &self.consumers
+    }
+
+    /// What durable consumers gave up.
+    #[must_use]
+    pub fn dead_letters(&self) -> Letters {
+        Letters::new(Arc::clone(&self.core), self.consumers.clone())
     }
 
     /// What tenants have installed.

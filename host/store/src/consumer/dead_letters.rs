@@ -69,4 +69,19 @@ impl DeadLetters {
             other => other.map(|()| true),
         }
     }
+
+    /// Forgets one: it is never delivered again. `false` if it is not parked.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn discard(&self, position: Position) -> Result<bool, StoreError> {
+        let key = self.names.parked(position);
+        let Some(found) = self.state.get(&self.scope, &key).await? else { return Ok(false) };
+        let delete = StateWrite { key, value: None, expect: Expect::Version(found.version) };
+        match self.state.commit(&self.scope, vec![delete]).await {
+            // Someone else replayed or dropped it at the same time.
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
 }
