@@ -13,9 +13,17 @@ use wit_parser::Resolve;
 /// # Errors
 /// There is no such file, or it does not fit the contract.
 pub fn filter(name: &str) -> Result<Vec<u8>> {
+    plugin(name, "filter")
+}
+
+/// The component of `tests/guests/NAME.wat`, as a plugin of this kind: `filter`, `agent`, `push` or `backup`.
+///
+/// # Errors
+/// There is no such file, or it does not fit the contract.
+pub fn plugin(name: &str, kind: &str) -> Result<Vec<u8>> {
     let path = root()?.join("tests/guests").join(name).with_extension("wat");
     let wat = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    component(&wat, &[], "warbler:plugin/filter-plugin").with_context(|| format!("{name} is no filter"))
+    component(&wat, &[], &format!("warbler:plugin/{kind}-plugin")).with_context(|| format!("{name} is no {kind}"))
 }
 
 /// The same guest, which behaves until a text of just `bytes` bytes comes: hosts have plugins answer a

@@ -72,7 +72,7 @@ impl Installation {
     }
 
     /// An instance for one call: a warm one if there is one.
-    async fn instance(&self, deadline: Instant) -> Result<Instance, HookError> {
+    pub(crate) async fn instance(&self, deadline: Instant) -> Result<Instance, HookError> {
         if self.mode == Instances::Warm {
             if let Some(instance) = self.pop() {
                 return Ok(instance);

@@ -12,6 +12,7 @@ use warbler_domain::{Clock, TenantId};
 use wasmtime::Engine;
 
 use crate::compile::Compiler;
+use crate::hook::Places;
 use crate::http::Client;
 use crate::installation::Installation;
 use crate::lane::TenantShare;
@@ -32,6 +33,8 @@ pub(crate) struct House {
     pub(crate) init_deadline: Duration,
     pub(crate) snapshots: bool,
     pub(crate) lanes: Arc<Semaphore>,
+    /// Places for calls of hooks after the commit.
+    pub(crate) places: Places,
     pub(crate) tenants: Mutex<HashMap<TenantId, Weak<TenantShare>>>,
     pub(crate) installations: Mutex<Vec<Weak<Installation>>>,
 }

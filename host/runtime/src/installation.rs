@@ -7,9 +7,11 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use warbler_domain::{
-    ContentFilter, HookError, HookKind, InstallationId, Instances, LoadedPlugin, PluginStats, TenantId,
+    Agent, BackupSink, ContentFilter, HookError, HookKind, InstallationId, Instances, LoadedPlugin, PluginStats,
+    PushProvider, TenantId,
 };
 
+use crate::hook::Hooks;
 use crate::house::House;
 use crate::instance::{Cast, Instance, MakeError, Mould};
 use crate::log_gate::LogGate;
@@ -31,6 +33,8 @@ pub(crate) struct Installation {
     pub(crate) mode: Instances,
     pub(crate) pseudonyms: Pseudonyms,
     pub(crate) meter: Meter,
+    /// Where its hooks after the commit are called.
+    pub(crate) hooks: Hooks,
     /// Calls that run.
     pub(crate) slots: Semaphore,
     /// Calls that run or wait.
@@ -54,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) mould: Arc<Mould>,
     pub(crate) cast: Cast,
     pub(crate) mode: Instances,
+    pub(crate) hooks: Hooks,
     /// Whether making an instance takes so long that one should stay.
     pub(crate) slow_to_make: bool,
 }
@@ -62,11 +67,12 @@ impl Installation {
     /// The installation of these parts, with `trial` as its first instance.
     pub(crate) fn new(parts: Parts, trial: Instance) -> Arc<Self> {
         let installation = Arc::new_cyclic(|me| {
-            let Parts { id, tenant, house, mould, cast, mode, slow_to_make } = parts;
+            let Parts { id, tenant, house, mould, cast, mode, hooks, slow_to_make } = parts;
             Self {
                 me: Weak::clone(me),
                 pseudonyms: Pseudonyms::new(&house.key, id),
                 meter: Meter::new(tenant, id),
+                hooks,
                 slots: Semaphore::new(house.share.installation.max(1)),
                 line: AtomicUsize::new(0),
                 makers: Arc::new(Semaphore::new(MAKERS)),
@@ -171,8 +177,22 @@ impl LoadedPlugin for Loaded {
         filters.then(|| Arc::clone(&self.installation) as Arc<dyn ContentFilter>)
     }
 
+    fn agent(&self) -> Option<Arc<dyn Agent>> {
+        self.hooks.contains(&HookKind::Agent).then(|| Arc::clone(&self.installation) as _)
+    }
+
+    fn push_provider(&self) -> Option<Arc<dyn PushProvider>> {
+        self.hooks.contains(&HookKind::Push).then(|| Arc::clone(&self.installation) as _)
+    }
+
+    fn backup_sink(&self) -> Option<Arc<dyn BackupSink>> {
+        self.hooks.contains(&HookKind::BackupSink).then(|| Arc::clone(&self.installation) as _)
+    }
+
     fn stats(&self) -> PluginStats {
-        let [calls, failures, instances_made] = self.installation.meter.read();
+        let [checks, unchecked, instances_made] = self.installation.meter.read();
+        let [calls, failures] = self.installation.hooks.read();
+        let (calls, failures) = (calls + checks, failures + unchecked);
         let instances_idle = u64::try_from(self.installation.idle.lock().len()).unwrap_or(u64::MAX);
         PluginStats { calls, failures, instances_made, instances_idle }
     }

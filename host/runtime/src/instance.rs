@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use warbler_domain::{HookContext, HookError, HookLimits};
+use warbler_domain::{HookContext, HookError, HookKind, HookLimits};
 use wasmtime::component::{Instance as Linked, InstancePre};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, UpdateDeadline};
 
 use crate::bindings::exports::warbler::plugin::content_filter::{self, Decision, Failure, Message};
 use crate::bindings::exports::warbler::plugin::lifecycle;
 use crate::failure;
+use crate::hook::{Casts, Guests, Job, Refusing};
 use crate::lane::{TenantShare, Turn};
 use crate::memory::MemoryLimiter;
 use crate::options::Reuse;
@@ -19,7 +20,7 @@ use crate::state::{GuestState, Lent};
 /// Bytes that a guest may hand to the host in one call: a thousand findings, or the longest body that
 /// a message can have, many times over.
 const HOST_CALL_BYTES: usize = 1 << 20;
-/// Handles of host resources that an instance may hold at a time. Only WASI has any.
+/// Handles of host resources that an instance may hold at a time: WASI's, and an agent's completions.
 const HANDLES: usize = 1_000;
 
 /// Why no instance could be made.
@@ -54,16 +55,19 @@ pub(crate) struct Cast {
     pre: InstancePre<GuestState>,
     lifecycle: lifecycle::GuestIndices,
     filter: Option<content_filter::GuestIndices>,
+    hooks: Casts,
     /// Whether instances start as their `init` left them.
     pub(crate) initialised: bool,
 }
 
 impl Cast {
     /// Finds the exports of `pre`.
-    pub(crate) fn new(pre: InstancePre<GuestState>, filters: bool, initialised: bool) -> wasmtime::Result<Self> {
+    pub(crate) fn new(pre: InstancePre<GuestState>, hooks: &[HookKind], initialised: bool) -> wasmtime::Result<Self> {
+        let filters = hooks.contains(&HookKind::ContentFilter);
         let filter = filters.then(|| content_filter::GuestIndices::new(&pre)).transpose()?;
         let lifecycle = lifecycle::GuestIndices::new(&pre)?;
-        Ok(Self { pre, lifecycle, filter, initialised })
+        let hooks = Casts::new(&pre, hooks)?;
+        Ok(Self { pre, lifecycle, filter, hooks, initialised })
     }
 }
 
@@ -96,12 +100,13 @@ impl Mould {
         };
         let filter = cast.filter.as_ref().map(|filter| filter.load(&mut store, &linked));
         let filter = filter.transpose().map_err(|error| MakeError::Start(failure::chain(&error)))?;
+        let hooks = cast.hooks.load(&mut store, &linked).map_err(|error| MakeError::Start(failure::chain(&error)))?;
         if !cast.initialised {
             self.init(&cast.lifecycle, &mut store, &linked).await?;
         }
         store.data_mut().end_call();
         let base = store.data().memory.used();
-        Ok(Instance { store, filter, base, calls: 0 })
+        Ok(Instance { store, filter, hooks, base, calls: 0 })
     }
 
     /// Calls `init` with the tenant's configuration.
@@ -138,6 +143,7 @@ impl Mould {
 pub(crate) struct Instance {
     store: Store<GuestState>,
     filter: Option<content_filter::Guest>,
+    hooks: Guests,
     /// Memory that it had after its `init`.
     base: usize,
     calls: u64,
@@ -168,10 +174,31 @@ impl Instance {
         answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
     }
 
+    /// Calls a hook after the commit. After an error the instance is not to be used again.
+    pub(crate) async fn serve<J: Job>(
+        &mut self,
+        job: &J,
+        deadline: Instant,
+        limits: &HookLimits,
+    ) -> Result<Result<J::Raw, Refusing>, HookError> {
+        self.calls += 1;
+        self.store.set_epoch_deadline(1);
+        self.store.set_hostcall_fuel(J::HOST_CALL_BYTES);
+        let state = self.store.data_mut();
+        state.deadline = deadline;
+        state.memory.take_refused();
+        job.lend(state);
+        let answer = job.run(&self.hooks, &mut self.store).await;
+        self.store.set_hostcall_fuel(HOST_CALL_BYTES);
+        let state = self.store.data_mut();
+        state.end_call();
+        answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
+    }
+
     /// Whether it is better made anew than called again.
     pub(crate) fn is_worn(&self, reuse: &Reuse) -> bool {
         let grown = self.store.data().memory.used().saturating_sub(self.base);
-        self.calls >= reuse.calls || grown > reuse.growth.as_usize()
+        self.calls >= reuse.calls || grown > reuse.growth.as_usize() || self.store.data().littered
     }
 
     /// Whether anything but its configuration went into its state so far.

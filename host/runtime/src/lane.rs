@@ -9,12 +9,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::hook::Places;
 use crate::options::Share;
 
 /// What one tenant's installations share.
 pub(crate) struct TenantShare {
     /// Calls that run.
     pub(crate) calls: Semaphore,
+    /// The same for hooks after the commit.
+    pub(crate) places: Places,
     lanes: Arc<Semaphore>,
     all: Arc<Semaphore>,
 }
@@ -24,6 +27,7 @@ impl TenantShare {
     pub(crate) fn new(share: &Share, all: Arc<Semaphore>) -> Self {
         Self {
             calls: Semaphore::new(share.tenant.max(1)),
+            places: Places::of_tenant(share),
             lanes: Arc::new(Semaphore::new(share.tenant_lanes.max(1))),
             all,
         }

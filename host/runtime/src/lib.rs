@@ -10,6 +10,7 @@ mod compile;
 mod engine;
 mod error;
 mod failure;
+mod hook;
 mod house;
 mod http;
 mod imports;
@@ -35,5 +36,5 @@ mod wasi;
 
 pub use error::RuntimeError;
 pub use http::{Resolver, SystemResolver};
-pub use options::{HttpOptions, Pool, Reuse, RuntimeKey, RuntimeOptions, Share};
+pub use options::{HttpOptions, Pool, Reuse, RuntimeKey, RuntimeOptions, Share, Together};
 pub use runtime::{Runtime, Usage};

@@ -5,6 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::warbler::plugin::{http, lexicons, log, secrets, storage, system, types};
+use crate::hook;
 use crate::state::GuestState;
 
 type Guest = HasSelf<GuestState>;
@@ -27,6 +28,7 @@ pub(crate) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::
     if grants.lexicons {
         lexicons::add_to_linker::<_, Guest>(&mut linker, |state| state)?;
     }
+    hook::link(&mut linker, grants)?;
     if wasi {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     }

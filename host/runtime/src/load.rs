@@ -10,6 +10,7 @@ use warbler_domain::{HookError, HookKind, LoadError, LoadRequest, LogLevel};
 use wasmtime::component::Component;
 
 use crate::failure;
+use crate::hook::Hooks;
 use crate::house::House;
 use crate::http::Fetcher;
 use crate::installation::{Installation, Loaded, Parts};
@@ -39,6 +40,7 @@ pub(crate) async fn load(house: &Arc<House>, request: LoadRequest) -> Result<Loa
         mould,
         cast: made.cast,
         mode: request.instances,
+        hooks: Hooks::new(&made.hooks, request.limits, request.tenant, request.installation),
         slow_to_make,
     };
     let installation = Installation::new(parts, made.trial);
@@ -151,9 +153,8 @@ async fn try_out(house: &House, mould: &Mould, component: &Component, initialise
     let unlinked = |error: wasmtime::Error| LoadError::Link { text: failure::chain(&error) };
     let linker = link::linker(&house.engine, grants, wasi).map_err(unlinked)?;
     let pre = linker.instantiate_pre(component).map_err(unlinked)?;
-    let filters = hooks.contains(&HookKind::ContentFilter);
-    let cast = Cast::new(pre, filters, initialised)
-        .map_err(|error| LoadError::Instantiate { text: failure::chain(&error) })?;
+    let cast =
+        Cast::new(pre, &hooks, initialised).map_err(|error| LoadError::Instantiate { text: failure::chain(&error) })?;
     let trial = trial(house, mould, &cast).await?;
     Ok(Made { hooks, cast, trial, wasi })
 }

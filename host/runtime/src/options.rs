@@ -49,8 +49,8 @@ pub struct Pool {
 impl Default for Pool {
     fn default() -> Self {
         // A thousand warm instances take 20 MiB and 4,000 mappings, well below Linux's default of
-        // 65,530. Twice the default limit of a filter leaves room for the guests of larger languages.
-        Self { instances: 1_000, memory: ByteSize::mib(64) }
+        // 65,530. Agents and backup sinks have 128 MiB by default, and an admin can double that.
+        Self { instances: 1_000, memory: ByteSize::mib(256) }
     }
 }
 
@@ -83,13 +83,37 @@ pub struct Share {
     pub tenant_lanes: usize,
     /// Guests of all tenants that may compute at a time beyond their first millisecond.
     pub lanes: usize,
+    /// Replies of agents, which mostly wait for models.
+    pub agents: Together,
+    /// Batches of push providers.
+    pub pushes: Together,
+    /// Calls of backup sinks, each of which may hold a blob twice.
+    pub sinks: Together,
+}
+
+/// How many calls of one hook are under way at a time, beside those of other hooks; more wait in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// Of all tenants. Never more than half of the pool's instances.
+    pub all: usize,
+    /// Of one tenant.
+    pub tenant: usize,
 }
 
 impl Default for Share {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // With two long-running guests per core, whatever else runs on it waits for two ticks at most.
-        Self { installation: 32, tenant: 128, tenant_lanes: cores, lanes: cores.saturating_mul(2) }
+        Self {
+            installation: 32,
+            tenant: 128,
+            tenant_lanes: cores,
+            lanes: cores.saturating_mul(2),
+            agents: Together { all: 500, tenant: 250 },
+            pushes: Together { all: 64, tenant: 16 },
+            // With 64 MiB of blobs each, they take a gigabyte at most.
+            sinks: Together { all: 16, tenant: 4 },
+        }
     }
 }
 

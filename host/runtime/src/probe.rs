@@ -49,6 +49,8 @@ fn import(name: &str, grants: &Grants) -> Result<(), &'static str> {
         Some("secrets") => !grants.secrets.is_empty(),
         Some("http") => !grants.http.is_empty(),
         Some("lexicons") => grants.lexicons,
+        Some("models") => grants.models,
+        Some("conversation") => grants.conversation,
         _ => return Err(NOT_HERE),
     };
     if granted { Ok(()) } else { Err(NOT_GRANTED) }

@@ -9,6 +9,7 @@ use warbler_domain::{InstallationId, UserId};
 use crate::RuntimeKey;
 
 /// Makes one installation's pseudonyms.
+#[derive(Clone)]
 pub(crate) struct Pseudonyms {
     keyed: Sha256,
 }

@@ -12,6 +12,7 @@ use warbler_domain::{LoadError, LoadRequest, LoadedPlugin, PluginRuntime};
 use crate::cache::Cache;
 use crate::compile::Compiler;
 use crate::error::RuntimeError;
+use crate::hook::Places;
 use crate::house::House;
 use crate::http::Client;
 use crate::options::RuntimeOptions;
@@ -58,6 +59,7 @@ impl Runtime {
             clock: options.clock,
             reuse: options.reuse,
             lanes: Arc::new(Semaphore::new(options.share.lanes.max(1))),
+            places: Places::of_all(&options.share, options.pool.instances),
             share: options.share,
             init_deadline: options.init_deadline,
             snapshots: options.snapshots,

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use warbler_domain::{Clock, Grants, Lexicons, PluginStorage, SecretSource};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
+use crate::hook::Lending;
 use crate::http::Fetcher;
 use crate::lane::Turn;
 use crate::log_gate::LogGate;
@@ -31,6 +32,10 @@ pub(crate) struct GuestState {
     pub(crate) deadline: Instant,
     /// The word lists of the call under way.
     pub(crate) lexicons: Option<Arc<dyn Lexicons>>,
+    /// What an agent may use in the call under way.
+    pub(crate) lending: Option<Box<Lending>>,
+    /// Whether the guest still holds what it was lent for a call that is over.
+    pub(crate) littered: bool,
     /// Whether the guest asked for anything that can differ between two runs, so that a snapshot
     /// would freeze it.
     pub(crate) asked: bool,
@@ -39,12 +44,15 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     pub(crate) fn new(lent: Arc<Lent>, memory: MemoryLimiter, turn: Turn, deadline: Instant) -> Self {
-        Self { lent, memory, turn, deadline, lexicons: None, asked: false, wasi: None }
+        Self { lent, memory, turn, deadline, lexicons: None, lending: None, littered: false, asked: false, wasi: None }
     }
 
     /// Takes back what was lent for one call, which is over.
     pub(crate) fn end_call(&mut self) {
         self.lexicons = None;
+        if let Some(lending) = self.lending.take() {
+            self.littered |= !lending.is_settled();
+        }
         self.turn.leave();
         if let Some(wasi) = &self.wasi {
             wasi.end_lines();

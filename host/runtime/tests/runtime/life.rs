@@ -87,19 +87,15 @@ async fn what_was_not_granted_is_not_linked() {
     let component = guests::component(
         &std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/pass.wat"))
             .unwrap()
-            .replacen(
-                "(module",
-                "(module (import \"warbler:plugin/models@0.1.0\" \"embed\" (func (param i32 i32 i32 i32 i32)))",
-                1,
-            ),
-        &[
-            "package test:models; world filter { include warbler:plugin/filter-plugin@0.1.0; import warbler:plugin/models@0.1.0; }",
-        ],
+            .replacen("(module", "(module (import \"test:later/moon\" \"phase\" (func (result i32)))", 1),
+        &["package test:later;
+           interface moon { phase: func() -> u32; }
+           world filter { include warbler:plugin/filter-plugin@0.1.0; import moon; }"],
         "filter",
     );
     let error = plan_of(component.unwrap()).with(|r| r.grants = everything).refused(&runtime).await;
     assert!(
-        matches!(&error, LoadError::Link { text } if text.contains("models") && text.contains("not something")),
+        matches!(&error, LoadError::Link { text } if text.contains("moon") && text.contains("not something")),
         "{error:?}"
     );
 }
@@ -214,7 +210,7 @@ async fn an_instance_that_takes_longer_than_a_call_may_wait_is_there_for_a_later
     let plan = plan("slow-to-start").with(|r| {
         r.config = server.url("/");
         r.grants.http = [server.grant()].into();
-        r.limits.deadline = Duration::from_millis(200);
+        r.limits.deadline = Duration::from_secs(1);
     });
     let plugin = plan.load(&runtime).await;
     plugin.passes().await;

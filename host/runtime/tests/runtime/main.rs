@@ -6,11 +6,14 @@
 #[path = "../../../../tests/src/guests.rs"]
 mod guests;
 
+mod agents;
 mod cache;
 mod calls;
 mod harness;
 mod hostile;
 mod imports;
 mod life;
+mod pushes;
 mod server;
+mod sinks;
 mod web;

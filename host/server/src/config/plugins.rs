@@ -27,7 +27,7 @@ pub(crate) struct Plugins {
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { cache: None, allow_private_http: BTreeSet::new(), instances: 1_000, memory_bytes: 64 * 1024 * 1024 }
+        Self { cache: None, allow_private_http: BTreeSet::new(), instances: 1_000, memory_bytes: 256 * 1024 * 1024 }
     }
 }
 

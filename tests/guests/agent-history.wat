@@ -1,0 +1,48 @@
+;; Good: says the sender and the first mention of its trigger, the name of the sender, and then the same of
+;; each message of its history, of which it asks for more than there may be.
+(module
+  (import "warbler:plugin/conversation@0.1.0" "[resource-drop]turn" (func $drop (param i32)))
+  (import "warbler:plugin/conversation@0.1.0" "[method]turn.say" (func $say (param i32 i32 i32 i32)))
+  (import "warbler:plugin/conversation@0.1.0" "[method]turn.history" (func $history (param i32 i32 i32)))
+  (memory (export "memory") 4)
+  (global $next (mut i32) (i32.const 8192))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $next))
+    (global.set $next
+      (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 7)) (i32.const -8)))
+    ;; Grows in whole pages, as far as it may.
+    (if (i32.gt_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))) (then
+      (if (i32.eq (memory.grow (i32.add (i32.shr_u (local.get 3) (i32.const 16)) (i32.const 1))) (i32.const -1))
+        (then (unreachable)))))
+    (local.get $at))
+  (func (export "warbler:plugin/lifecycle@0.1.0#init") (param i32 i32) (result i32) (i32.const 0))
+  (func $introduce (param $turn i32) (param $message i32)
+    (call $say (local.get $turn)
+      (i32.load offset=40 (local.get $message)) (i32.load offset=44 (local.get $message)) (i32.const 256))
+    (call $say (local.get $turn)
+      (i32.load offset=48 (local.get $message)) (i32.load offset=52 (local.get $message)) (i32.const 256))
+    ;; The first mention, if there is one.
+    (if (i32.load offset=136 (local.get $message)) (then
+      (call $say (local.get $turn)
+        (i32.load (i32.load offset=132 (local.get $message)))
+        (i32.load offset=4 (i32.load offset=132 (local.get $message))) (i32.const 256)))))
+  (func (export "warbler:plugin/agent@0.1.0#reply") (param $call i32) (result i32)
+    (local $turn i32)
+    (local $at i32)
+    (local $count i32)
+    ;; The message takes 144 bytes; the turn stands behind it.
+    (local.set $turn (i32.load offset=144 (local.get $call)))
+    (call $introduce (local.get $turn) (local.get $call))
+    (call $history (local.get $turn) (i32.const 1000000) (i32.const 288))
+    (local.set $at (i32.load (i32.const 288)))
+    (local.set $count (i32.load (i32.const 292)))
+    (block $done (loop $again
+      (br_if $done (i32.eqz (local.get $count)))
+      (call $introduce (local.get $turn) (local.get $at))
+      (local.set $at (i32.add (local.get $at) (i32.const 144)))
+      (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+      (br $again)))
+    (call $drop (local.get $turn))
+    (i32.const 64))
+  (func (export "cabi_post_warbler:plugin/agent@0.1.0#reply") (param i32) (global.set $next (i32.const 8192))))
