@@ -2,8 +2,8 @@
 
 use warbler_sdk::Failure;
 
-/// The longest name, in bytes. With a prefix it stays below the 1,024 bytes of an S3 key.
-pub const MAX_NAME: usize = 512;
+/// The longest name, in bytes: a file system takes no longer one.
+pub const MAX_NAME: usize = 255;
 
 /// Whether hosts use this name: letters, digits, `.`, `_` and `-` of ASCII, in segments between slashes.
 ///

@@ -1,4 +1,5 @@
-//! Where a plugin may send HTTP requests: `host:port` with an optional leading `*.`.
+//! Where a plugin may send HTTP requests: `host:port` with an optional leading `*.`, or `config:FIELD` for
+//! the host that an admin names in the configuration.
 
 use std::{
     fmt,
@@ -8,29 +9,42 @@ use std::{
 
 use crate::{ValueError, text::written_as_text};
 
-/// One allowed destination, such as `api.example.com:443`, `*.example.com:443` or `[2001:db8::1]:443`.
+/// What a destination starts with that stands in the configuration.
+const CONFIGURED: &str = "config:";
+
+/// One allowed destination, such as `api.example.com:443`, `*.example.com:443`, `[2001:db8::1]:443`, or
+/// `config:endpoint` for the host of the address in the field `endpoint` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HttpHost {
     any_subdomain: bool,
-    /// Lower case; an IPv6 address without its brackets.
-    host: String,
-    port: u16,
+    place: Place,
+}
+
+/// What is named.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    /// A host, in lower case, an IPv6 address without its brackets; and a port.
+    Host(String, u16),
+    /// A field of the configuration that holds an address.
+    Field(String),
 }
 
 impl HttpHost {
     /// Whether a request to `host` (an IPv6 address with or without brackets) at `port` is meant.
-    /// `*.example.com` means every name below `example.com`, but not `example.com` itself.
+    /// `*.example.com` means every name below `example.com`, but not `example.com` itself. What stands in a
+    /// configuration means nothing before it is [resolved](Self::resolve).
     #[must_use]
     pub fn matches(&self, host: &str, port: u16) -> bool {
+        let Place::Host(own, own_port) = &self.place else { return false };
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let host = bare.unwrap_or(host).to_ascii_lowercase();
-        if port != self.port {
+        if port != *own_port {
             return false;
         }
         if !self.any_subdomain {
-            return host == self.host;
+            return host == *own;
         }
-        host.strip_suffix(&self.host).and_then(|rest| rest.strip_suffix('.')).is_some_and(|below| !below.is_empty())
+        host.strip_suffix(own).and_then(|rest| rest.strip_suffix('.')).is_some_and(|below| !below.is_empty())
     }
 
     /// Whether everything that `other` means is meant here too.
@@ -39,17 +53,30 @@ impl HttpHost {
         if self == other {
             return true;
         }
-        self.matches(&other.host, other.port)
-            || (self.any_subdomain
-                && other.any_subdomain
-                && self.port == other.port
-                && other.host.ends_with(&format!(".{}", self.host)))
+        let (Place::Host(own, own_port), Place::Host(host, port)) = (&self.place, &other.place) else { return false };
+        self.matches(host, *port)
+            || (self.any_subdomain && other.any_subdomain && own_port == port && host.ends_with(&format!(".{own}")))
     }
 
-    /// The port.
+    /// The host that `config:FIELD` stands for in the configuration `config`. Nothing for a host that is
+    /// named, for a field that holds no `http` or `https` address, and for `*.` before an address of numbers.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
+    pub fn resolve(&self, config: &serde_json::Value) -> Option<Self> {
+        let Place::Field(field) = &self.place else { return None };
+        let address = config.get(field)?.as_str()?.to_ascii_lowercase();
+        let (rest, own_port) = match address.strip_prefix("https://") {
+            Some(rest) => (rest, 443),
+            None => (address.strip_prefix("http://")?, 80),
+        };
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = format!("{authority}:{own_port}").parse().or_else(|_| authority.parse::<Self>()).ok()?;
+        match host {
+            Self { any_subdomain: false, place: Place::Host(host, port) } if self.any_subdomain => {
+                format!("*.{host}:{port}").parse().ok()
+            }
+            Self { any_subdomain: false, place: Place::Host(..) } => Some(host),
+            Self { .. } => None,
+        }
     }
 }
 
@@ -57,8 +84,20 @@ impl FromStr for HttpHost {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let refused =
-            || ValueError::new("http host", "must be `host:port` in lower case, with an optional leading `*.`");
+        let refused = || {
+            let must = "must be `host:port` in lower case, with an optional leading `*.`, or `config:FIELD`";
+            ValueError::new("http host", must)
+        };
+        if let Some(field) = text.strip_prefix("*.").unwrap_or(text).strip_prefix(CONFIGURED) {
+            // `config:443` is a host of that name, as it is where hosts are compared.
+            let is_field = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if (1..=64).contains(&field.len())
+                && field.starts_with(|first: char| first.is_ascii_lowercase())
+                && field.bytes().all(is_field)
+            {
+                return Ok(Self { any_subdomain: text.starts_with('*'), place: Place::Field(field.to_owned()) });
+            }
+        }
         let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
         let port = parse_port(port).ok_or_else(refused)?;
         let (any_subdomain, host) = match host.strip_prefix("*.") {
@@ -67,25 +106,26 @@ impl FromStr for HttpHost {
             Some(_) => return Err(refused()),
             None => (false, parse_host(host).ok_or_else(refused)?),
         };
-        Ok(Self { any_subdomain, host, port })
+        Ok(Self { any_subdomain, place: Place::Host(host, port) })
     }
 }
 
 impl fmt::Display for HttpHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wildcard = if self.any_subdomain { "*." } else { "" };
-        if self.host.contains(':') {
-            return write!(f, "[{}]:{}", self.host, self.port);
+        match &self.place {
+            Place::Field(field) => write!(f, "{wildcard}{CONFIGURED}{field}"),
+            Place::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Place::Host(host, port) => write!(f, "{wildcard}{host}:{port}"),
         }
-        write!(f, "{wildcard}{}:{}", self.host, self.port)
     }
 }
 
 written_as_text!(
     HttpHost,
     "HttpHost",
-    "A destination `host:port` in lower case, with an optional leading `*.` for every name below the host.",
-    r"^((\*\.)?[a-z0-9.-]{1,253}|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4}$"
+    "A destination `host:port` in lower case, with an optional leading `*.` for every name below the host; or `config:FIELD` for the host of the address in that field of the configuration.",
+    r"^(((\*\.)?[a-z0-9.-]{1,253}|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4}|(\*\.)?config:[a-z][a-z0-9_]{0,63})$"
 );
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -178,6 +218,37 @@ mod tests {
         ] {
             assert!(text.parse::<HttpHost>().is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_field_of_the_configuration_stands_for_the_host_in_it() {
+        for (wish, address, resolved) in [
+            ("config:endpoint", "https://S3.example.com", Some("s3.example.com:443")),
+            ("config:endpoint", "http://10.0.0.1:9000/dav?x", Some("10.0.0.1:9000")),
+            ("config:endpoint", "http://[2001:db8::1]", Some("[2001:db8::1]:80")),
+            ("config:endpoint", "http://[2001:db8::1]:81/", Some("[2001:db8::1]:81")),
+            ("*.config:endpoint", "https://s3.example.com/", Some("*.s3.example.com:443")),
+            ("*.config:endpoint", "https://example", None),
+            ("*.config:endpoint", "https://10.0.0.1", None),
+            ("config:endpoint", "ftp://example.com", None),
+            ("config:endpoint", "https://user@example.com", None),
+            ("config:endpoint", "https://*.example.com", None),
+            ("config:other", "https://example.com", None),
+            ("example.com:443", "https://example.com", None),
+        ] {
+            let config = serde_json::json!({"endpoint": address});
+            assert_eq!(
+                host(wish).resolve(&config).map(|host| host.to_string()).as_deref(),
+                resolved,
+                "{wish} {address}"
+            );
+        }
+        assert!(!host("config:endpoint").matches("config", 443));
+        assert!(host("config:endpoint").covers(&host("config:endpoint")));
+        assert!(!host("config:endpoint").covers(&host("example.com:443")));
+        assert!(!host("*.config:endpoint").covers(&host("config:endpoint")));
+        assert_eq!(host("*.config:endpoint").to_string(), "*.config:endpoint");
+        assert!("config:Endpoint".parse::<HttpHost>().is_err());
     }
 
     #[test]

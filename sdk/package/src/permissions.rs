@@ -123,7 +123,7 @@ pub struct Permissions {
     #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "distinct")]
     #[schemars(length(max = 64))]
     pub secrets: BTreeSet<ResourceName>,
-    /// Hosts that HTTP requests may go to; at most 64.
+    /// Hosts that HTTP requests may go to; at most 64. `config:FIELD` leaves the host to the configuration.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "distinct")]
     #[schemars(length(max = 64))]
     pub http: BTreeSet<HttpHost>,
@@ -162,6 +162,14 @@ impl Permissions {
             Permission::SenderIdentity => self.sender_identity,
             Permission::Attachments => self.attachments,
         }
+    }
+
+    /// The same with the hosts that the configuration `config` names where the manifest leaves them to it.
+    /// The wishes themselves stay: without a host they allow nothing.
+    #[must_use]
+    pub fn resolved(&self, config: &serde_json::Value) -> Self {
+        let named = self.http.iter().filter_map(|host| host.resolve(config)).collect::<BTreeSet<_>>();
+        Self { http: self.http.union(&named).cloned().collect(), ..self.clone() }
     }
 
     /// The permissions in which `self` goes beyond `granted`: what an update has to wait for.

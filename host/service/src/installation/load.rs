@@ -7,7 +7,7 @@ use warbler_domain::{
     Body, ContentFilter, ConversationId, ConversationKind, HookContext, HookLimits, InstallationId, LoadRequest,
     LoadedPlugin, LogLevel, MessageId, Party, PluginLog as _, PluginPorts, Role, Submission, TenantScope, UserId,
 };
-use warbler_package::{Package, TrustPolicy, Verified, check_grants, verify};
+use warbler_package::{Granted, Package, TrustPolicy, Verified, check_grants, verify};
 
 use super::log::LogRing;
 use super::record::{Edition, Record, SignedBy, grants};
@@ -76,13 +76,15 @@ impl Inner {
     ) -> Result<Arc<dyn LoadedPlugin>, PluginError> {
         let (component, package) = opened;
         check_grants(package, &edition.granted)?;
+        // An address in it may be what a grant of `http` is about.
+        let settings = serde_json::from_str(&edition.config).unwrap_or_default();
         let request = LoadRequest {
             tenant: scope.tenant(),
             installation: record.id,
             component,
             digest: *edition.digest.as_bytes(),
             config: edition.config.clone(),
-            grants: grants(&edition.granted),
+            grants: grants(&Granted(edition.granted.0.resolved(&settings))),
             limits: HookLimits::from(record.limits),
             instances: record.instances,
             ports: self.lend(*scope, record.id, log),
