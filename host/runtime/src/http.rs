@@ -10,4 +10,4 @@ mod target;
 
 pub(crate) use client::Client;
 pub use connect::{Resolver, SystemResolver};
-pub(crate) use fetch::{FetchError, Fetcher, Outgoing};
+pub(crate) use fetch::{Answer, FetchError, Fetcher, Outgoing};

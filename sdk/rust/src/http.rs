@@ -40,3 +40,10 @@ impl Request {
 pub fn fetch(request: &Request) -> Result<Response, Error> {
     host::fetch(request)
 }
+
+/// Sends up to 100 requests, several at a time, and waits for what comes of each, in their order. This
+/// is how a plugin has more than one request under way.
+#[must_use]
+pub fn fetch_all(requests: &[Request]) -> Vec<Result<Response, Error>> {
+    host::fetch_all(requests)
+}

@@ -21,6 +21,9 @@ use super::target::Target;
 /// Most redirects that are followed.
 const REDIRECTS: usize = 5;
 
+/// What a response may take at least, in bytes, however many are fetched together.
+const SHARE: u64 = 64 * 1024;
+
 /// A request as the plugin wrote it.
 pub(crate) struct Outgoing {
     pub(crate) method: String,
@@ -67,6 +70,15 @@ struct Journey {
 
 impl Fetcher {
     pub(crate) const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The same for `requests` made together, whose responses share the limit of one.
+    pub(crate) fn shared_by(&self, requests: usize) -> Self {
+        let requests = u64::try_from(requests).unwrap_or(u64::MAX).max(1);
+        let max_response = (self.client.max_response / requests).max(SHARE.min(self.client.max_response));
+        let mut client = self.client.clone();
+        client.max_response = max_response;
         Self { client }
     }
 

@@ -221,3 +221,22 @@ async fn a_server_that_never_answers_is_a_timeout_and_one_that_is_not_there_is_u
     is(&get(&plugin, &silent.url("/")).await, "timeout", "");
     is(&get(&plugin, &format!("http://{gone}/")).await, "unreachable", &gone.to_string());
 }
+
+#[tokio::test]
+async fn requests_made_together_are_answered_in_their_order_over_one_connection() {
+    let (server, certificate) = Server::secure("api.example.com", |seen| match seen.line.as_str() {
+        "GET /c" => says(404, "?"),
+        line => says(200, line.trim_start_matches("GET /").to_owned()),
+    })
+    .await;
+    let http = HttpOptions { extra_roots: vec![certificate], ..reaching(&[server.address]) };
+    let runtime = runtime(http);
+    let grant = format!("api.example.com:{}", server.address.port());
+    let plugin = plan("fetch-all").with(|r| r.grants.http = [grant.clone()].into()).load(&runtime).await;
+    let reason = plugin.held(&format!("https://{grant}/")).await;
+    assert_eq!(reason.text, "ab?defghijklmnopqrstuvwxyz");
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1);
+    assert!(server.seen().iter().all(|seen| seen.version == Version::HTTP_2));
+    // Where each is refused, each says so.
+    assert_eq!(plugin.held("https://elsewhere.example.com/").await.text, "-".repeat(26));
+}

@@ -115,6 +115,10 @@ pub(crate) mod http {
         HOST.with_borrow_mut(|host| host.http = Some(respond));
         response
     }
+
+    pub(crate) fn fetch_all(requests: &[Request]) -> Vec<Result<Response, Error>> {
+        requests.iter().map(fetch).collect()
+    }
 }
 
 pub(crate) mod models {
