@@ -1,37 +1,47 @@
 //! `test`: runs a component in the real host runtime, against the project's case files and the
 //! conformance suite of its hook.
 
+mod agent;
 mod case;
 mod conformance;
 mod corpus;
 mod expect;
+mod files;
 mod harness;
 mod ports;
+mod push;
+mod server;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use warbler_domain::{ByteSize, HookLimits};
+use warbler_domain::{ByteSize, HookKind, HookLimits};
 use warbler_package::{Hook, Limits, Package};
 
 use crate::package_file;
 use case::Case;
-use harness::Harness;
+use files::{CaseFile, Checked, read_folder};
+use harness::{Harness, Setting};
+use server::Server;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     package: package_file::Choice,
-    /// The folder with the case files.
+    /// The folder with the case files. Those of a plugin's further hooks are in folders of their names in it.
     #[arg(long, value_name = "FOLDER", default_value = "cases")]
     cases: PathBuf,
-    /// The deadline of one call, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 50)]
-    deadline_ms: u64,
-    /// The memory of one instance, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 32)]
-    memory_mib: u64,
+    /// The deadline of one call, in milliseconds; that of hosts unless given.
+    #[arg(long, value_name = "MS")]
+    deadline_ms: Option<u64>,
+    /// The memory of one instance, in MiB; that of hosts unless given.
+    #[arg(long, value_name = "MIB")]
+    memory_mib: Option<u64>,
+    /// A private address that the plugin may call: `127.0.0.1:9000` for a server beside the test.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    allow: Vec<SocketAddr>,
     /// Also prints what the plugin logs when a case holds.
     #[arg(long, short)]
     verbose: bool,
@@ -68,28 +78,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bytes = package_file::read(&path)?;
     let package =
         Package::read(&bytes, &Limits::default()).with_context(|| format!("{} is refused", path.display()))?;
-    if !package.hooks().contains(&Hook::ContentFilter) {
-        bail!("{} has no content filter, and other hooks cannot be tested yet", package.name());
-    }
-    let limits = HookLimits {
-        deadline: Duration::from_millis(arguments.deadline_ms),
-        memory: ByteSize::mib(arguments.memory_mib),
-        ..HookLimits::content_filter()
-    };
-    let files = case::read_folder(&arguments.package.project_folder().join(&arguments.cases))?;
     let tokio = tokio::runtime::Runtime::new().context("no threads can be started")?;
     let tally = tokio.block_on(async {
-        let mut harness = Harness::new(package, bytes, limits)?;
-        let mut tally = Tally::default();
-        for (file, cases) in &files {
-            println!("{}", file.display());
-            for (index, case) in cases.iter().enumerate() {
-                run_case(&mut harness, case, index, arguments.verbose, &mut tally).await;
-            }
+        let server = Server::start().await?;
+        let mut allowed = arguments.allow.clone();
+        allowed.push(server.address());
+        let mut hooks = package.hooks().to_vec();
+        hooks.sort_by_key(|hook| kind(*hook));
+        let limits = arguments.limits(hooks.first().copied().unwrap_or(Hook::ContentFilter));
+        let mut run = Run {
+            harness: Harness::new(package, bytes, limits, allowed)?,
+            server,
+            limits,
+            verbose: arguments.verbose,
+            tally: Tally::default(),
+        };
+        for (at, hook) in hooks.into_iter().enumerate() {
+            run.hook(hook, arguments.folder(hook, at == 0)).await?;
         }
-        println!("conformance ({} ms, {})", arguments.deadline_ms, limits.memory);
-        conformance::run(&mut harness, first_setting(&files), &mut tally).await;
-        anyhow::Ok(tally)
+        anyhow::Ok(run.tally)
     })?;
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed > 0 {
@@ -98,20 +105,115 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-async fn run_case(harness: &mut Harness, case: &Case, index: usize, verbose: bool, tally: &mut Tally) {
-    let name = case.name.clone().unwrap_or_else(|| format!("case {}", index + 1));
-    let outcome = expect::check(harness, case).await;
-    tally.count(&name, &outcome);
-    for line in harness.take_logs() {
-        if verbose || outcome.is_err() {
-            println!("        log: {line}");
+impl Arguments {
+    /// The limits of a host for a plugin whose first hook is `hook`, but for what was given.
+    fn limits(&self, hook: Hook) -> HookLimits {
+        let usual = HookLimits::of(kind(hook));
+        HookLimits {
+            deadline: self.deadline_ms.map_or(usual.deadline, Duration::from_millis),
+            memory: self.memory_mib.map_or(usual.memory, ByteSize::mib),
+            ..usual
+        }
+    }
+
+    /// The folder with the cases of `hook`.
+    fn folder(&self, hook: Hook, is_first: bool) -> PathBuf {
+        let cases = self.package.project_folder().join(&self.cases);
+        let own = cases.join(hook.as_str());
+        if is_first && !own.is_dir() { cases } else { own }
+    }
+}
+
+const fn kind(hook: Hook) -> HookKind {
+    match hook {
+        Hook::ContentFilter => HookKind::ContentFilter,
+        Hook::Agent => HookKind::Agent,
+        Hook::Push => HookKind::Push,
+        Hook::BackupSink => HookKind::BackupSink,
+    }
+}
+
+/// One run over all hooks of a package.
+struct Run {
+    harness: Harness,
+    server: Server,
+    limits: HookLimits,
+    verbose: bool,
+    tally: Tally,
+}
+
+impl Run {
+    /// The cases and the conformance suite of one hook.
+    async fn hook(&mut self, hook: Hook, folder: PathBuf) -> Result<()> {
+        match hook {
+            Hook::ContentFilter => {
+                let files = read_folder::<Case>(&folder)?;
+                for (index, case) in each(&files) {
+                    let outcome = expect::check(&mut self.harness, case).await;
+                    self.count(case.name.as_deref(), index, &outcome);
+                }
+                self.suite(hook);
+                conformance::run(&mut self.harness, first_setting(&files), &mut self.tally).await;
+            }
+            Hook::Agent => {
+                let files = read_folder::<agent::AgentCase>(&folder)?;
+                for (index, case) in each(&files) {
+                    let outcome = agent::check(&mut self.harness, &self.server, case).await;
+                    self.count(case.name.as_deref(), index, &outcome);
+                }
+                self.suite(hook);
+                let setting = working(&files, agent::AgentCase::working);
+                agent::conformance(&mut self.harness, &self.server, setting, &mut self.tally).await;
+                conformance::configs(&mut self.harness, &mut self.tally).await;
+            }
+            Hook::Push => {
+                let files = read_folder::<push::PushCase>(&folder)?;
+                for (index, case) in each(&files) {
+                    let outcome = push::check(&mut self.harness, &self.server, case).await;
+                    self.count(case.name.as_deref(), index, &outcome);
+                }
+                self.suite(hook);
+                let setting = working(&files, push::PushCase::working);
+                push::conformance(&mut self.harness, &self.server, setting, &mut self.tally).await;
+                conformance::configs(&mut self.harness, &mut self.tally).await;
+            }
+            Hook::BackupSink => bail!("{} is a backup sink, which cannot be tested yet", self.harness.package().name()),
+        }
+        Ok(())
+    }
+
+    /// Says that a suite begins.
+    fn suite(&self, hook: Hook) {
+        println!("conformance of {} ({} ms, {})", hook.as_str(), self.limits.deadline.as_millis(), self.limits.memory);
+        drop(self.harness.take_logs());
+    }
+
+    fn count(&mut self, name: Option<&str>, index: usize, outcome: &Result<(), String>) {
+        let name = name.map_or_else(|| format!("case {}", index + 1), str::to_owned);
+        self.tally.count(&name, outcome);
+        for line in self.harness.take_logs() {
+            if self.verbose || outcome.is_err() {
+                println!("        log: {line}");
+            }
         }
     }
 }
 
+/// Every case with its place in its file, whose name is printed first.
+fn each<C: Checked>(files: &[CaseFile<C>]) -> impl Iterator<Item = (usize, &C)> {
+    files.iter().flat_map(|(file, cases)| {
+        println!("{}", file.display());
+        cases.iter().enumerate()
+    })
+}
+
 /// What the conformance suite configures the plugin with: as the first case does that wants it to work.
-fn first_setting(files: &[(PathBuf, Vec<Case>)]) -> harness::Setting {
-    let cases = files.iter().flat_map(|(_, cases)| cases);
-    let working = cases.filter(|case| case.expect.init_error.is_none() && case.expect.failure.is_none());
-    working.map(|case| case.setting.clone()).next().unwrap_or_default()
+fn first_setting(files: &[CaseFile<Case>]) -> Setting {
+    let works = |case: &Case| case.expect.init_error.is_none() && case.expect.failure.is_none();
+    working(files, |case| works(case).then(|| case.setting.clone()))
+}
+
+/// The first setting that `setting` finds in a case.
+fn working<C>(files: &[CaseFile<C>], setting: impl Fn(&C) -> Option<Setting>) -> Setting {
+    files.iter().flat_map(|(_, cases)| cases).find_map(setting).unwrap_or_default()
 }

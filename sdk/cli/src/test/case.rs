@@ -1,15 +1,12 @@
 //! Case files: messages, and what the plugin should make of them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use uuid::Uuid;
 use warbler_domain::{
     Body, ConversationId, ConversationKind, MessageId, Party, Role, Sequence, Strength, Submission, Timestamp, UserId,
 };
 
+use super::files::Checked;
 use super::harness::Setting;
 
 /// One case.
@@ -85,8 +82,7 @@ pub(super) struct ExpectedFinding {
     pub(super) min_score: Option<f32>,
 }
 
-impl Case {
-    /// Puts what was said in short where it belongs.
+impl Checked for Case {
     fn spell_out(&mut self) {
         if let Some(config) = self.config.take() {
             self.setting.config = config;
@@ -97,11 +93,12 @@ impl Case {
         expect.becomes = expect.becomes.take().or(self.becomes.take());
     }
 
-    /// Whether it expects anything at all.
-    fn expects(&self) -> bool {
-        self.expect != Expect::default()
+    fn is_empty(&self) -> bool {
+        self.expect == Expect::default()
     }
+}
 
+impl Case {
     /// The message, with everything that the case does not say made ordinary.
     pub(super) fn message(&self) -> Submission {
         let fields = &self.message;
@@ -109,12 +106,12 @@ impl Case {
         Submission {
             kind: fields.kind.unwrap_or(ConversationKind::Direct),
             sender: Party {
-                id: UserId::from_uuid(identifier(3)),
+                id: person(3),
                 name: fields.sender_name.clone(),
                 role: fields.role.unwrap_or(Role::Member),
             },
             sent_at: fields.sent_at.unwrap_or(SENT_AT),
-            mentions: (0..fields.mentions).map(|index| UserId::from_uuid(identifier(100 + index as u128))).collect(),
+            mentions: (0..fields.mentions).map(|index| person(100 + index as u128)).collect(),
             edit: fields.edit,
             sequence: fields.edit.then_some(Sequence(1)),
             ..message(fields.body.clone().unwrap_or_else(text))
@@ -132,7 +129,7 @@ pub(super) fn message(body: Body) -> Submission {
         conversation: ConversationId::from_uuid(identifier(2)),
         kind: ConversationKind::Direct,
         sequence: None,
-        sender: Party { id: UserId::from_uuid(identifier(3)), name: String::new(), role: Role::Member },
+        sender: Party { id: person(3), name: String::new(), role: Role::Member },
         sent_at: SENT_AT,
         body,
         reply_to: None,
@@ -141,33 +138,12 @@ pub(super) fn message(body: Body) -> Submission {
     }
 }
 
+/// The identifier of a person of cases.
+pub(super) fn person(number: u128) -> UserId {
+    UserId::from_uuid(identifier(number))
+}
+
 fn identifier(number: u128) -> Uuid {
     // Version 7 and the variant of RFC 9562, so that plugins see identifiers as they know them.
     Uuid::from_u128((0x019b_7645_fc00_7000_8000_u128 << 48) | number)
-}
-
-/// The case files of a folder, in order of their names. A folder that is not there has none.
-pub(super) fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, Vec<Case>)>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    files.into_iter().map(|file| Ok((read(&file)?, file))).map(|read| read.map(|(cases, file)| (file, cases))).collect()
-}
-
-/// The cases of a file: an array of them, or a single one.
-fn read(file: &Path) -> Result<Vec<Case>> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let is_array = text.trim_start().starts_with('[');
-    let parsed =
-        if is_array { serde_json::from_str(&text) } else { serde_json::from_str(&text).map(|case| vec![case]) };
-    let mut cases: Vec<Case> = parsed.with_context(|| format!("{} holds no cases", file.display()))?;
-    cases.iter_mut().for_each(Case::spell_out);
-    if let Some(index) = cases.iter().position(|case| !case.expects()) {
-        bail!("case {} of {} expects nothing: give it a `verdict`, or an `expect`", index + 1, file.display());
-    }
-    Ok(cases)
 }

@@ -1,4 +1,5 @@
-//! The conformance suite of content filters: what a host relies on, whatever the filter is for.
+//! The conformance suite of content filters: what a host relies on, whatever the filter is for. The part about
+//! configurations is every hook's.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,11 @@ pub(super) async fn run(harness: &mut Harness, setting: Setting, tally: &mut Tal
         Err(NotReady::Setting(text)) => tally.count("starts", &Err(text)),
         Err(NotReady::Load(error)) => tally.count("starts", &Err(with_causes(&error))),
     }
+    configs(harness, tally).await;
+}
+
+/// Configurations that no schema would let through: `init` must take or refuse them.
+pub(super) async fn configs(harness: &mut Harness, tally: &mut Tally) {
     for (name, config) in BAD_CONFIGS {
         let outcome = bears(harness, config).await;
         tally.count(&format!("bears a configuration that is {name}"), &outcome);

@@ -46,7 +46,7 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// As the host does before it hands a configuration to the plugin.
-fn fits_schema(harness: &Harness, config: &serde_json::Value) -> Result<(), String> {
+pub(super) fn fits_schema(harness: &Harness, config: &serde_json::Value) -> Result<(), String> {
     let schema = harness.package().manifest().config_schema();
     let validator = jsonschema::validator_for(&schema)
         .map_err(|error| format!("the manifest's `config` is no JSON Schema: {error}"))?;
@@ -118,11 +118,11 @@ fn compare_finding(finding: &Finding, expected: &ExpectedFinding, text: &str) ->
     }
 }
 
-fn equal<T: PartialEq + std::fmt::Debug + ?Sized>(what: &str, came: &T, expected: &T) -> Result<(), String> {
+pub(super) fn equal<T: PartialEq + std::fmt::Debug + ?Sized>(what: &str, came: &T, expected: &T) -> Result<(), String> {
     if came == expected { Ok(()) } else { Err(format!("{what}: expected {expected:?}, got {came:?}")) }
 }
 
-fn holds(what: &str, came: &str, part: &str) -> Result<(), String> {
+pub(super) fn holds(what: &str, came: &str, part: &str) -> Result<(), String> {
     if came.contains(part) { Ok(()) } else { Err(format!("{what}: expected something with {part:?}, got {came:?}")) }
 }
 

@@ -1,6 +1,7 @@
 //! The component in the real runtime, once for each way that it is set up.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -8,14 +9,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 use uuid::Uuid;
 use warbler_domain::{
-    ContentFilter, Decision, Grants, HookContext, HookError, HookLimits, InstallationId, Instances, LoadError,
-    LoadRequest, PluginPorts, PluginRuntime, Submission, TenantId,
+    Clock as _, Decision, Grants, HookContext, HookError, HookLimits, InstallationId, Instances, LoadError,
+    LoadRequest, LoadedPlugin, PluginPorts, PluginRuntime, Submission, SystemClock, TenantId, Timestamp,
 };
-use warbler_package::{Package, Permissions};
+use warbler_package::{Package, Permission, Permissions};
 use warbler_runtime::{Runtime, RuntimeKey, RuntimeOptions};
 use warbler_text::{Entry, Lexicon, LexiconSet, MessageLexicons};
 
 use super::ports::{Lists, Log, Secrets, Storage};
+use super::server::Server;
 
 /// How often a call that overran its deadline is repeated before it counts: the machine may have been
 /// busy with something else.
@@ -43,10 +45,18 @@ impl Default for Setting {
     }
 }
 
+impl Setting {
+    /// Puts the server's address wherever the setting names it.
+    pub(super) fn fill(&mut self, server: &Server) {
+        server.fill(&mut self.config);
+        self.secrets.values_mut().for_each(|secret| server.fill_text(secret));
+    }
+}
+
 /// A plugin that was loaded in one way.
 #[derive(Clone)]
 pub(super) struct Ready {
-    filter: Arc<dyn ContentFilter>,
+    pub(super) plugin: Arc<dyn LoadedPlugin>,
     lists: Arc<LexiconSet>,
 }
 
@@ -66,7 +76,8 @@ impl Ready {
     async fn check_once(&self, message: &Submission) -> Result<Decision, HookError> {
         let text = message.body.text().unwrap_or_default();
         let lists = Lists(Arc::new(MessageLexicons::new(self.lists.clone(), text)));
-        self.filter.check(message, &HookContext { lexicons: Arc::new(lists) }).await
+        let filter = self.plugin.content_filter().ok_or_else(|| HookError::NoInstance("it has no filter".into()))?;
+        filter.check(message, &HookContext { lexicons: Arc::new(lists) }).await
     }
 }
 
@@ -85,27 +96,42 @@ pub(super) struct Harness {
     component: Bytes,
     limits: HookLimits,
     log: Arc<Log>,
+    /// Addresses that it may call although they are private.
+    allowed: Vec<SocketAddr>,
     loaded: Vec<(Setting, Ready)>,
     /// Holds compiled code, so that each further way takes no time.
     _cache: tempfile::TempDir,
 }
 
 impl Harness {
-    /// A runtime with the settings of a host.
-    pub(super) fn new(package: Package, component: Vec<u8>, limits: HookLimits) -> Result<Self> {
+    /// A runtime with the settings of a host, but that plugins with the permission `http` may also call
+    /// `allowed`, which are private addresses as a rule.
+    pub(super) fn new(
+        package: Package,
+        component: Vec<u8>,
+        limits: HookLimits,
+        allowed: Vec<SocketAddr>,
+    ) -> Result<Self> {
         let cache = tempfile::tempdir().context("no temporary folder can be made")?;
         // The cache lives only as long as this program, so its key keeps nobody out.
         let mut options = RuntimeOptions::new(RuntimeKey::new([0; 32]));
         options.cache = Some(cache.path().to_owned());
         options.snapshots = component.len() < INTERPRETER_BYTES;
+        options.http.private_addresses = allowed.iter().copied().collect();
         let runtime = Runtime::new(options).context("the runtime cannot be started")?;
         let (component, log) = (component.into(), Arc::new(Log::default()));
-        Ok(Self { runtime, package, component, limits, log, loaded: Vec::new(), _cache: cache })
+        Ok(Self { runtime, package, component, limits, log, allowed, loaded: Vec::new(), _cache: cache })
     }
 
     /// The package under test.
     pub(super) fn package(&self) -> &Package {
         &self.package
+    }
+
+    /// The time, as the plugin sees it.
+    #[allow(clippy::unused_self)] // It is the harness that decides which clock there is.
+    pub(super) fn now(&self) -> Timestamp {
+        SystemClock.now()
     }
 
     /// Lines that the plugin wrote since the last time.
@@ -119,8 +145,8 @@ impl Harness {
             return Ok(ready.clone());
         }
         let lists = Arc::new(lists(setting).map_err(NotReady::Setting)?);
-        let filter = self.load(setting.config.to_string(), setting.secrets.clone()).await.map_err(NotReady::Load)?;
-        let ready = Ready { filter, lists };
+        let plugin = self.load(setting.config.to_string(), setting.secrets.clone()).await.map_err(NotReady::Load)?;
+        let ready = Ready { plugin, lists };
         self.loaded.push((setting.clone(), ready.clone()));
         Ok(ready)
     }
@@ -130,14 +156,15 @@ impl Harness {
         &self,
         config: String,
         secrets: BTreeMap<String, String>,
-    ) -> Result<Arc<dyn ContentFilter>, LoadError> {
+    ) -> Result<Arc<dyn LoadedPlugin>, LoadError> {
+        let grants = self.grants(&config);
         let request = LoadRequest {
             tenant: TenantId::from_uuid(Uuid::from_u128(1)),
             installation: InstallationId::from_uuid(Uuid::now_v7()),
             component: self.component.clone(),
             digest: *self.package.digest().as_bytes(),
             config,
-            grants: grants(&self.package.manifest().permissions),
+            grants,
             limits: self.limits,
             instances: Instances::Warm,
             ports: PluginPorts {
@@ -146,8 +173,17 @@ impl Harness {
                 log: self.log.clone(),
             },
         };
-        let loaded = self.runtime.load(request).await?;
-        loaded.content_filter().ok_or(LoadError::NoHook)
+        self.runtime.load(request).await
+    }
+
+    /// Everything that the manifest asks for, and the addresses that are allowed here.
+    fn grants(&self, config: &str) -> Grants {
+        let config = serde_json::from_str(config).unwrap_or_default();
+        let mut granted = grants(&self.package.manifest().permissions.resolved(&config));
+        if self.package.manifest().permissions.has(Permission::Http) {
+            granted.http.extend(self.allowed.iter().map(ToString::to_string));
+        }
+        granted
     }
 }
 
@@ -162,7 +198,7 @@ fn lists(setting: &Setting) -> Result<LexiconSet, String> {
 }
 
 /// Everything that the manifest asks for, granted.
-fn grants(asked: &Permissions) -> Grants {
+pub(super) fn grants(asked: &Permissions) -> Grants {
     Grants {
         storage_quota: asked.storage.map(|storage| storage.quota_bytes),
         secrets: asked.secrets.iter().map(ToString::to_string).collect(),
