@@ -116,8 +116,9 @@ mod tests {
     #[test]
     fn the_bucket_stands_in_the_path_or_in_the_host() {
         let parse = |style: &str| {
-            let text =
-                format!(r#"{{"endpoint": "https://s3.example.com", "bucket": "acme-1", "style": "{style}", "prefix": "/a/"}}"#);
+            let text = format!(
+                r#"{{"endpoint": "https://s3.example.com", "bucket": "acme-1", "style": "{style}", "prefix": "/a/"}}"#
+            );
             Config::parse(&text).unwrap()
         };
         let path = parse("path");

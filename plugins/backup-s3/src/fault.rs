@@ -67,7 +67,9 @@ fn region(response: &Response, error: &xml::Error) -> String {
     let header = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-bucket-region"));
     let region = header.map_or(error.region.as_str(), |(_, region)| region);
     match region {
-        "" => format!("{}: the bucket is elsewhere; check `endpoint` and `region`", or(&error.code, "PermanentRedirect")),
+        "" => {
+            format!("{}: the bucket is elsewhere; check `endpoint` and `region`", or(&error.code, "PermanentRedirect"))
+        }
         region => format!("the bucket is in the region {:?}; set `endpoint` and `region` to it", short(region)),
     }
 }
@@ -112,13 +114,16 @@ mod tests {
             let failure = meaning(status, &error(code));
             assert!(matches!(&failure, Failure::Misconfigured(text) if text.contains(part)), "{failure:?}");
         }
-        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-1</Region></Error>";
+        let body =
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-1</Region></Error>";
         let failure = meaning(400, body);
         assert!(matches!(&failure, Failure::Misconfigured(text) if text.contains("\"eu-west-1\"")), "{failure:?}");
     }
 
     #[test]
     fn what_can_never_be_served_is_given_up() {
-        assert!(matches!(meaning(400, &error("EntityTooLarge")), Failure::Unsupported(text) if text.contains("EntityTooLarge")));
+        assert!(
+            matches!(meaning(400, &error("EntityTooLarge")), Failure::Unsupported(text) if text.contains("EntityTooLarge"))
+        );
     }
 }

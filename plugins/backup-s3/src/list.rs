@@ -36,7 +36,13 @@ impl Store<'_> {
         Err(Failure::Unsupported(format!("the store's list did not end after {MAX_PAGES} pages")))
     }
 
-    fn page(&self, prefix: &str, after: Option<&str>, token: Option<&str>, most: usize) -> Result<xml::Listing, Failure> {
+    fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        token: Option<&str>,
+        most: usize,
+    ) -> Result<xml::Listing, Failure> {
         let place = &self.config.prefix;
         let (prefix, most) = (place.join(prefix), most.to_string());
         let after = after.map(|after| place.join(after));

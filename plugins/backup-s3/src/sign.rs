@@ -142,15 +142,8 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn signature(
-        method: &str,
-        path: &str,
-        query: &[(&str, &str)],
-        headers: &[(&str, String)],
-        body: &[u8],
-    ) -> String {
-        let keys =
-            Keys::new("AKIAIOSFODNN7EXAMPLE".into(), "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(), None);
+    fn signature(method: &str, path: &str, query: &[(&str, &str)], headers: &[(&str, String)], body: &[u8]) -> String {
+        let keys = Keys::new("AKIAIOSFODNN7EXAMPLE".into(), "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(), None);
         let signing = Signing {
             method,
             path,
@@ -207,12 +200,20 @@ mod tests {
         };
         let headers = signing.sign(&keys);
         assert!(headers.contains(&("x-amz-security-token".into(), "token".into())));
-        assert!(headers.last().unwrap().1.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"));
+        assert!(
+            headers
+                .last()
+                .unwrap()
+                .1
+                .contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,")
+        );
     }
 
     #[test]
     fn moments_are_written_in_utc_to_the_second() {
-        for (millis, text) in [(AT + 999, "20130524T000000Z"), (0, "19700101T000000Z"), (1_709_210_096_000, "20240229T123456Z")] {
+        for (millis, text) in
+            [(AT + 999, "20130524T000000Z"), (0, "19700101T000000Z"), (1_709_210_096_000, "20240229T123456Z")]
+        {
             assert_eq!(Moment::from_millis(millis).full, text);
         }
         assert_eq!(Moment::from_millis(u64::MAX).full, "19700101T000000Z");

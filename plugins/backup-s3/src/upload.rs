@@ -15,7 +15,8 @@ impl Store<'_> {
     /// Keeps a blob in parts.
     pub(crate) fn put_in_parts(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let response = self.send(&Ask { query: &[("uploads", "")], ..Ask::object("POST", name) })?;
-        let begun = (response.status == 200).then(|| xml::read::<xml::Upload>(&response.body, "InitiateMultipartUploadResult"));
+        let begun =
+            (response.status == 200).then(|| xml::read::<xml::Upload>(&response.body, "InitiateMultipartUploadResult"));
         let upload = match begun {
             Some(Some(upload)) => upload.id,
             // It said that an upload began, and not which: nothing can be taken back, and nothing is seen of it.

@@ -68,7 +68,9 @@ impl Server<'_> {
                     self.walk(&name, search)?;
                 }
                 // What has another kind of name was put there by somebody else.
-                Some(size) if name.starts_with(search.prefix) && &*name > search.after && sink_kit::check(&name).is_ok() => {
+                Some(size)
+                    if name.starts_with(search.prefix) && &*name > search.after && sink_kit::check(&name).is_ok() =>
+                {
                     search.blobs.push(BlobInfo { name, size });
                 }
                 _ => {}

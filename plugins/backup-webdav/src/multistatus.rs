@@ -136,8 +136,14 @@ mod tests {
         let folder = Entry { path: "/dav/a b".into(), folder: true, size: None };
         let file = Entry { path: "/dav/a b/c&d".into(), folder: false, size: Some(12) };
         assert_eq!(parse(ANSWER.as_bytes()).unwrap(), [folder, file]);
-        let plain = ANSWER.replace("D:", "").replace("xmlns:D=\"", "").replace("<multistatus DAV:\"", "<multistatus xmlns=\"DAV:\"");
-        assert_eq!(parse(plain.as_bytes()).map(|entries| entries.len()), parse(ANSWER.as_bytes()).map(|entries| entries.len()));
+        let plain = ANSWER
+            .replace("D:", "")
+            .replace("xmlns:D=\"", "")
+            .replace("<multistatus DAV:\"", "<multistatus xmlns=\"DAV:\"");
+        assert_eq!(
+            parse(plain.as_bytes()).map(|entries| entries.len()),
+            parse(ANSWER.as_bytes()).map(|entries| entries.len())
+        );
     }
 
     #[test]

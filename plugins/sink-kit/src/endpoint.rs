@@ -30,7 +30,8 @@ impl Endpoint {
     /// # Errors
     /// A sentence that names the field `endpoint`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let refused = || "`endpoint` must be an address like https://host.example.com or http://10.0.0.1:9000".to_owned();
+        let refused =
+            || "`endpoint` must be an address like https://host.example.com or http://10.0.0.1:9000".to_owned();
         let (scheme, rest, own_port) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => ("https", rest, 443),
             (None, Some(rest)) => ("http", rest, 80),
@@ -38,7 +39,9 @@ impl Endpoint {
         };
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         if authority.contains('@') {
-            return Err("`endpoint` must not hold a user name or password: they belong to `user` and to the secrets".into());
+            return Err(
+                "`endpoint` must not hold a user name or password: they belong to `user` and to the secrets".into()
+            );
         }
         let after_address = authority.rfind(']').map_or(0, |end| end + 1);
         let (host, port) = match authority.get(after_address..).and_then(|rest| rest.rfind(':')) {
@@ -59,7 +62,12 @@ impl Endpoint {
         if !path.bytes().all(is_path_byte) || path.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(refused());
         }
-        Ok(Self { scheme, host: host.to_ascii_lowercase(), port: port.filter(|port| *port != own_port), path: path.into() })
+        Ok(Self {
+            scheme,
+            host: host.to_ascii_lowercase(),
+            port: port.filter(|port| *port != own_port),
+            path: path.into(),
+        })
     }
 
     /// The same server under a name below its own: `NAME.host`.
@@ -111,9 +119,18 @@ mod tests {
 
     #[test]
     fn what_is_no_plain_address_is_refused() {
-        for text in
-            ["", "s3.example.com", "ftp://a", "https://", "https://a:b", "https://a:99999", "https://a b", "https://a/?q", "https://a/#f", "https://a/../b"]
-        {
+        for text in [
+            "",
+            "s3.example.com",
+            "ftp://a",
+            "https://",
+            "https://a:b",
+            "https://a:99999",
+            "https://a b",
+            "https://a/?q",
+            "https://a/#f",
+            "https://a/../b",
+        ] {
             assert!(Endpoint::parse(text).unwrap_err().starts_with("`endpoint` must be"), "{text:?}");
         }
         let sentence = Endpoint::parse("https://me:hunter2@a").unwrap_err();
