@@ -31,6 +31,12 @@ pub(crate) struct Arguments {
 pub(crate) enum Hook {
     /// Decides what happens to a message.
     ContentFilter,
+    /// Answers as a member of a conversation.
+    Agent,
+    /// Notifies people who are away.
+    Push,
+    /// Keeps backups.
+    BackupSink,
 }
 
 /// A file of a new project: its place, and its text.
@@ -54,8 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn files(arguments: &Arguments) -> Result<Vec<File>> {
-    let Hook::ContentFilter = arguments.hook;
-    let mut files = template::content_filter(arguments.lang, arguments.name.as_str());
+    let mut files = template::files(arguments.hook, arguments.lang, arguments.name.as_str())?;
     files.extend(match arguments.lang {
         Language::Rust => sdk::vendored("vendor/warbler")?,
         Language::Js | Language::Python => sdk::contract("wit/deps/warbler-plugin"),

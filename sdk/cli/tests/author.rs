@@ -127,6 +127,21 @@ fn refuses_what_was_changed(folder: &Path) {
     assert!(printed.contains("is refused"), "{printed}");
 }
 
+/// The template of each hook is a plugin that works. Its unit tests are run with those of the SDK.
+#[test]
+fn every_hook_has_a_template_that_builds_and_passes_its_own_tests() {
+    for (hook, import) in [("agent", "models"), ("push", "http")] {
+        let scratch = tempfile::tempdir().unwrap();
+        done(scratch.path(), &["new", "demo", "--hook", hook]);
+        let folder = scratch.path().join("demo");
+        done(&folder, &["build"]);
+        let shown = done(&folder, &["inspect", "--json"]);
+        assert!(shown.contains(&format!("warbler:plugin/{import}@0.1.0")), "{shown}");
+        let printed = done(&folder, &["test"]);
+        assert!(printed.contains(" 0 failed"), "{printed}");
+    }
+}
+
 #[test]
 fn a_secret_key_is_for_its_owner_alone_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,9 +7,26 @@ use crate::testing::http as host;
 
 pub use crate::bindings::imports::warbler::plugin::http::{Error, Request, Response};
 
+use crate::Failure;
+
 /// How long a request may take unless it says otherwise, in milliseconds. Well within the ten
 /// seconds that a push provider has.
 const DEFAULT_TIMEOUT_MS: u32 = 5_000;
+
+/// How long to wait before a server is asked again that did not answer, in milliseconds.
+const RETRY_MS: u64 = 1_000;
+
+impl From<Error> for Failure {
+    /// So that `?` does in a hook: a server that did not answer is asked again, and the rest is a person's
+    /// to mend.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Timeout | Error::Unreachable(_) => Self::Unavailable(RETRY_MS),
+            Error::Denied(text) => Self::Misconfigured(text),
+            Error::TooLarge(limit) => Self::Unsupported(format!("the response is longer than {limit} bytes")),
+        }
+    }
+}
 
 impl Request {
     /// A request without headers or body.
@@ -30,6 +47,14 @@ impl Request {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
+    }
+}
+
+impl Response {
+    /// The value of a header, whatever the case of its name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 

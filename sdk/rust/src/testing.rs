@@ -11,6 +11,7 @@
 //! ```
 
 mod imports;
+mod room;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,9 @@ use std::marker::PhantomData;
 use crate::http::{Error as HttpError, Request, Response};
 use crate::log::Level;
 use crate::models::{Error as ModelError, Part, Prompt};
-use crate::{Body, ConversationKind, Message, Party, Role, Timestamp};
+use crate::{Body, ConversationKind, Endpoint, Message, Notification, Party, Role, Timestamp, Urgency};
+
+pub use room::Room;
 
 pub(crate) use imports::{http, lexicons, log, models, secrets, storage, system};
 
@@ -30,7 +33,7 @@ thread_local! {
 /// Answers HTTP requests.
 type Responder = Box<dyn FnMut(&Request) -> Result<Response, HttpError>>;
 /// Answers prompts, with the model's name.
-type Answerer = Box<dyn FnMut(&str, &Prompt) -> Result<VecDeque<Part>, ModelError>>;
+type Answerer = Box<dyn FnMut(&str, &Prompt) -> Result<VecDeque<Result<Part, ModelError>>, ModelError>>;
 /// Turns texts into vectors, with the model's name.
 type Embedder = Box<dyn FnMut(&str, &[String]) -> Result<Vec<Vec<f32>>, ModelError>>;
 
@@ -106,6 +109,16 @@ impl Host {
         mut self,
         mut answer: impl FnMut(&str, &Prompt) -> Result<Vec<Part>, ModelError> + 'static,
     ) -> Self {
+        self.models = Some(Box::new(move |model, prompt| Ok(answer(model, prompt)?.into_iter().map(Ok).collect())));
+        self
+    }
+
+    /// Answers prompts, by model, with answers that may break off: an error ends one.
+    #[must_use]
+    pub fn with_model_parts(
+        mut self,
+        mut answer: impl FnMut(&str, &Prompt) -> Result<Vec<Result<Part, ModelError>>, ModelError> + 'static,
+    ) -> Self {
         self.models = Some(Box::new(move |model, prompt| answer(model, prompt).map(VecDeque::from)));
         self
     }
@@ -180,5 +193,27 @@ pub fn message(text: &str) -> Message {
         reply_to: None,
         mentions: Vec::new(),
         edit: false,
+    }
+}
+
+/// A notification of an ordinary message for one device, whose `address` is the provider's own, as JSON.
+#[must_use]
+pub fn notification(kind: &str, address: &str) -> Notification {
+    Notification {
+        id: "01890a5d-ac96-774b-bcce-b302099a805a".to_owned(),
+        endpoint: Endpoint {
+            id: "01890a5d-ac96-774b-bcce-b302099a805b".to_owned(),
+            kind: kind.to_owned(),
+            address: address.to_owned(),
+            locale: "en".to_owned(),
+        },
+        title: "Ann".to_owned(),
+        body: "See you at noon".to_owned(),
+        conversation: "01890a5d-ac96-774b-bcce-b302099a8058".to_owned(),
+        collapse_key: None,
+        badge: 1,
+        urgency: Urgency::Normal,
+        expires_at: 1_700_003_600_000,
+        secret: false,
     }
 }

@@ -235,3 +235,28 @@ fn notification(title: &str) -> Notification {
         secret: false,
     }
 }
+
+#[test]
+fn an_answer_that_breaks_off_is_a_failure_that_passes_by_itself() {
+    let broken = |_: &str, _: &Prompt| Ok(vec![Ok(Part::Text("Half".to_owned())), Err(models::Error::Unavailable(7))]);
+    let _host = testing::Host::new().with_model_parts(broken).start();
+    let whole = models::complete("small", &Prompt::new(vec![Line::user("hello")])).unwrap().whole();
+    assert_eq!(whole.map_err(Failure::from), Err(Failure::Unavailable(7)));
+}
+
+#[test]
+fn a_room_gives_what_it_was_given_and_remembers_what_was_done() {
+    let tool = Tool { name: "clock".to_owned(), description: String::new(), parameters: "{}".to_owned() };
+    let history = (0..60).map(|number| testing::message(&number.to_string())).collect();
+    let room = testing::Room::new()
+        .with_history(history)
+        .with_passage("Handbook", "Noon is at twelve.")
+        .with_tools(vec![tool], |_, arguments| Ok(arguments.to_owned()));
+    let texts: Vec<_> = room.history(1_000).iter().map(|message| message.body.text().to_owned()).collect();
+    assert_eq!((texts.len(), texts.first().unwrap().as_str(), texts.last().unwrap().as_str()), (50, "10", "59"));
+    assert_eq!(room.search("noon", 5).len(), 1);
+    assert_eq!(room.call("clock", "{\"at\":1}"), Ok("{\"at\":1}".to_owned()));
+    assert_eq!(room.call("door", "{}"), Err("there is no tool \"door\"".to_owned()));
+    assert_eq!(room.calls().len(), 2);
+    assert_eq!(testing::Room::new().stopped("enough").say("hello"), Err("enough".to_owned()));
+}

@@ -15,7 +15,7 @@ macro_rules! embedded {
 const CONTRACT: [(&str, &str); 4] =
     embedded!("../../../../wit/v0.1": "hooks.wit", "host.wit", "types.wit", "worlds.wit");
 
-const SOURCE: [(&str, &str); 19] = embedded!("../../../rust":
+const SOURCE: [(&str, &str); 20] = embedded!("../../../rust":
     "README.md",
     "src/bindings.rs",
     "src/config.rs",
@@ -33,6 +33,7 @@ const SOURCE: [(&str, &str); 19] = embedded!("../../../rust":
     "src/system.rs",
     "src/testing.rs",
     "src/testing/imports.rs",
+    "src/testing/room.rs",
     "src/turn.rs",
     "Cargo.toml",
 );

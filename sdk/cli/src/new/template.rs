@@ -1,21 +1,79 @@
 //! The templates, as they are embedded in this program.
 
-use super::File;
+use anyhow::{Result, bail};
+
+use super::{File, Hook};
 use crate::project::Language;
 
 /// A file of a template: its place in the project, and its text with `{{name}}` for the plugin's name.
 type Piece = (&'static str, &'static str);
 
-/// What every content filter has, whatever its language.
-const CONTENT_FILTER: [Piece; 3] = [
-    ("manifest.json", include_str!("../../templates/manifest.json")),
-    ("cases/default.json", include_str!("../../templates/cases/default.json")),
-    ("cases/configured.json", include_str!("../../templates/cases/configured.json")),
-];
+/// What is said of a hook's template, and what it has whatever its language.
+struct Sheet {
+    /// One line about the plugin.
+    summary: &'static str,
+    /// What kind of plugin it is.
+    headline: &'static str,
+    /// What its case files hold.
+    cases: &'static str,
+    common: &'static [Piece],
+    /// The plugin in Rust.
+    rust: &'static str,
+    /// What it needs beside `serde`, as lines of `Cargo.toml`.
+    dependencies: &'static str,
+}
 
-const RUST: [Piece; 4] = [
+const CONTENT_FILTER: Sheet = Sheet {
+    summary: "Warns of words that are on a list",
+    headline: "A content filter for Warbler: a WebAssembly component that decides what becomes of a message.",
+    cases: "messages with the verdicts expected",
+    common: &[
+        ("manifest.json", include_str!("../../templates/filter/manifest.json")),
+        ("cases/default.json", include_str!("../../templates/filter/cases/default.json")),
+        ("cases/configured.json", include_str!("../../templates/filter/cases/configured.json")),
+    ],
+    rust: include_str!("../../templates/filter/lib.rs"),
+    dependencies: "",
+};
+
+const AGENT: Sheet = Sheet {
+    summary: "Answers questions from the knowledge base",
+    headline: "An agent for Warbler: a WebAssembly component that answers as a member of a conversation.",
+    cases: "messages with what models answer, and the replies expected",
+    common: &[
+        ("manifest.json", include_str!("../../templates/agent/manifest.json")),
+        ("cases/default.json", include_str!("../../templates/agent/cases/default.json")),
+    ],
+    rust: include_str!("../../templates/agent/lib.rs"),
+    dependencies: "",
+};
+
+const PUSH: Sheet = Sheet {
+    summary: "Hands notifications to a provider over HTTP",
+    headline: "A push provider for Warbler: a WebAssembly component that notifies people who are away.",
+    cases: "notifications with what the provider's server answers, and the outcomes expected",
+    common: &[
+        ("manifest.json", include_str!("../../templates/push/manifest.json")),
+        ("cases/default.json", include_str!("../../templates/push/cases/default.json")),
+    ],
+    rust: include_str!("../../templates/push/lib.rs"),
+    dependencies: "serde_json = \"1\"\n",
+};
+
+const BACKUP_SINK: Sheet = Sheet {
+    summary: "Keeps backups in the plugin's own storage",
+    headline: "A backup sink for Warbler: a WebAssembly component that keeps opaque, encrypted blobs.",
+    cases: "the configuration that the conformance suite runs with",
+    common: &[
+        ("manifest.json", include_str!("../../templates/sink/manifest.json")),
+        ("cases/sink.json", include_str!("../../templates/sink/cases/sink.json")),
+    ],
+    rust: include_str!("../../templates/sink/lib.rs"),
+    dependencies: "serde_json = \"1\"\n",
+};
+
+const RUST: [Piece; 3] = [
     ("Cargo.toml", include_str!("../../templates/rust/Cargo.toml.txt")),
-    ("src/lib.rs", include_str!("../../templates/rust/src/lib.rs")),
     ("README.md", include_str!("../../templates/rust/README.md")),
     (".gitignore", include_str!("../../templates/rust/gitignore.txt")),
 ];
@@ -42,13 +100,30 @@ const PYTHON: [Piece; 8] = [
     (".gitignore", include_str!("../../../python/template/gitignore.txt")),
 ];
 
-/// The files of a content filter called `name`.
-pub(super) fn content_filter(language: Language, name: &str) -> Vec<File> {
-    let own: &[Piece] = match language {
-        Language::Rust => &RUST,
-        Language::Js => &JAVASCRIPT,
-        Language::Python => &PYTHON,
+/// The files of a plugin called `name` that fulfils `hook`.
+///
+/// # Errors
+/// There is no template of the hook in this language.
+pub(super) fn files(hook: Hook, language: Language, name: &str) -> Result<Vec<File>> {
+    let sheet = match hook {
+        Hook::ContentFilter => CONTENT_FILTER,
+        Hook::Agent => AGENT,
+        Hook::Push => PUSH,
+        Hook::BackupSink => BACKUP_SINK,
     };
-    let pieces = CONTENT_FILTER.iter().chain(own);
-    pieces.map(|(place, text)| ((*place).to_owned(), text.replace("{{name}}", name))).collect()
+    let source = [("src/lib.rs", sheet.rust)];
+    let own: Vec<Piece> = match (language, hook) {
+        (Language::Rust, _) => RUST.into_iter().chain(source).collect(),
+        (Language::Js, Hook::ContentFilter) => JAVASCRIPT.to_vec(),
+        (Language::Python, Hook::ContentFilter) => PYTHON.to_vec(),
+        (Language::Js | Language::Python, _) => {
+            bail!("there is no template of this hook in this language: `--lang rust` has all of them")
+        }
+    };
+    let fill = |text: &str| {
+        let text = text.replace("{{name}}", name).replace("{{summary}}", sheet.summary);
+        let text = text.replace("{{headline}}", sheet.headline).replace("{{cases}}", sheet.cases);
+        text.replace("{{dependencies}}", sheet.dependencies)
+    };
+    Ok(sheet.common.iter().chain(&own).map(|(place, text)| ((*place).to_owned(), fill(text))).collect())
 }

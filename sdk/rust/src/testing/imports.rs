@@ -128,11 +128,11 @@ pub(crate) mod models {
     use crate::models::{Error, Part, Prompt};
     use crate::testing::HOST;
 
-    pub(crate) struct Completion(RefCell<VecDeque<Part>>);
+    pub(crate) struct Completion(RefCell<VecDeque<Result<Part, Error>>>);
 
     impl Completion {
         pub(crate) fn next(&self) -> Option<Result<Part, Error>> {
-            self.0.borrow_mut().pop_front().map(Ok)
+            self.0.borrow_mut().pop_front()
         }
     }
 
