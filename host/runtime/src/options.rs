@@ -139,7 +139,8 @@ impl Default for HttpOptions {
             private_addresses: BTreeSet::new(),
             extra_roots: Vec::new(),
             resolver: None,
-            timeout: Duration::from_secs(30),
+            // As long as a reply or a blob may take by default; other hooks end sooner by themselves.
+            timeout: Duration::from_mins(1),
             // A response is copied into the guest, whose memory is a few tens of MiB.
             max_response: ByteSize::mib(4),
         }

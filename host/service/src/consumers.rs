@@ -147,7 +147,8 @@ impl Consumers {
                 inner.bells.ring(&batch);
             }
         });
-        let (inner, mut changes) = (Arc::clone(&self.inner), self.inner.ports.state.watch(&records::under("tenant", &[])));
+        let (inner, mut changes) =
+            (Arc::clone(&self.inner), self.inner.ports.state.watch(&records::under("tenant", &[])));
         self.inner.tasks.spawn(async move {
             while let Some(change) = changes.next().await {
                 inner.on_tenant(&change);

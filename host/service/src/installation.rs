@@ -186,4 +186,6 @@ impl Inner {
 }
 
 #[cfg(test)]
+mod hook_tests;
+#[cfg(test)]
 mod tests;

@@ -15,11 +15,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use warbler_domain::{
-    Body, Clock, ContentFilter, ConversationId, ConversationKind, Decision, Finding, HookContext, HookError, HookKind,
-    LoadError, LoadRequest, LoadedPlugin, LogLevel, MessageId, Party, PluginPorts, PluginRuntime, PluginStats,
-    RandomIds, Reason, Role, Submission, TenantId, TenantScope, Timestamp, UserId, Verdict,
+    Agent, AgentContext, BackupSink, BlobEntry, Body, Clock, ContentFilter, ConversationId, ConversationKind, Decision,
+    Finding, HookContext, HookError, HookKind, LoadError, LoadRequest, LoadedPlugin, LogLevel, MessageId, Notification,
+    Party, PluginPorts, PluginRuntime, PluginStats, PushOutcome, PushProvider, RandomIds, Reason, Role, Submission,
+    TenantId, TenantScope, Timestamp, UserId, Verdict,
 };
-use warbler_package::{Limits, Manifest, Package, Publisher, embed_manifest};
+use warbler_package::{Hook, Limits, Manifest, Package, Publisher, embed_manifest};
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
 
 use crate::{
@@ -64,20 +65,43 @@ impl PluginRuntime for FakeRuntime {
         if config["init"] == "needs-secret" && request.ports.secrets.get("token").await.is_none() {
             return Err(LoadError::InitRefused { text: "there is no token".into() });
         }
-        let version = Package::read(&request.component, &Limits::default()).unwrap().version().to_string();
-        Ok(Arc::new(FakePlugin(Arc::new(FakeFilter { config, version, ports: Some(request.ports) }))))
+        let package = Package::read(&request.component, &Limits::default()).unwrap();
+        let version = package.version().to_string();
+        let filter = Arc::new(FakeFilter { config, version, ports: Some(request.ports) });
+        let kind = |hook: &Hook| match hook {
+            Hook::ContentFilter => HookKind::ContentFilter,
+            Hook::Agent => HookKind::Agent,
+            Hook::Push => HookKind::Push,
+            Hook::BackupSink => HookKind::BackupSink,
+        };
+        Ok(Arc::new(FakePlugin { filter, hooks: package.hooks().iter().map(kind).collect() }))
     }
 }
 
-struct FakePlugin(Arc<FakeFilter>);
+struct FakePlugin {
+    filter: Arc<FakeFilter>,
+    hooks: Vec<HookKind>,
+}
 
 impl LoadedPlugin for FakePlugin {
     fn hooks(&self) -> &[HookKind] {
-        &[HookKind::ContentFilter]
+        &self.hooks
     }
 
     fn content_filter(&self) -> Option<Arc<dyn ContentFilter>> {
-        Some(Arc::clone(&self.0) as _)
+        self.hooks.contains(&HookKind::ContentFilter).then(|| Arc::clone(&self.filter) as _)
+    }
+
+    fn agent(&self) -> Option<Arc<dyn Agent>> {
+        self.hooks.contains(&HookKind::Agent).then(|| Arc::clone(&self.filter) as _)
+    }
+
+    fn push_provider(&self) -> Option<Arc<dyn PushProvider>> {
+        self.hooks.contains(&HookKind::Push).then(|| Arc::clone(&self.filter) as _)
+    }
+
+    fn backup_sink(&self) -> Option<Arc<dyn BackupSink>> {
+        self.hooks.contains(&HookKind::BackupSink).then(|| Arc::clone(&self.filter) as _)
     }
 
     fn stats(&self) -> PluginStats {
@@ -145,6 +169,42 @@ impl ContentFilter for FakeFilter {
     }
 }
 
+/// An agent that says which version of it answers.
+#[async_trait]
+impl Agent for FakeFilter {
+    async fn reply(&self, _: &Submission, context: &AgentContext) -> Result<(), HookError> {
+        context.turn.say(&self.version).await.map_err(|text| HookError::Trapped { text })
+    }
+}
+
+/// A provider that takes everything.
+#[async_trait]
+impl PushProvider for FakeFilter {
+    async fn deliver(&self, batch: &[Notification]) -> Result<Vec<PushOutcome>, HookError> {
+        Ok(vec![PushOutcome::Accepted(None); batch.len()])
+    }
+}
+
+/// A sink that is empty, and stays so.
+#[async_trait]
+impl BackupSink for FakeFilter {
+    async fn put(&self, _: &str, _: Bytes) -> Result<(), HookError> {
+        Ok(())
+    }
+
+    async fn get(&self, _: &str, _: u64, _: u64) -> Result<Option<Bytes>, HookError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &str, _: Option<&str>) -> Result<Vec<BlobEntry>, HookError> {
+        Ok(Vec::new())
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), HookError> {
+        Ok(())
+    }
+}
+
 /// A message that says `text`.
 pub(crate) fn message(text: &str) -> Submission {
     Submission {
@@ -198,7 +258,8 @@ pub(crate) fn sign(key: &KeyPair, name: &str, version: &str, manifest: &Value, i
         writeln!(text, "(import \"warbler:plugin/{import}@0.1.0\" (instance))").unwrap();
     }
     text += "(instance $none)\n";
-    for export in ["lifecycle", "content-filter"] {
+    let hooks = manifest.hooks.iter().map(|hook| hook.as_str());
+    for export in ["lifecycle"].into_iter().chain(hooks) {
         writeln!(text, "(export \"warbler:plugin/{export}@0.1.0\" (instance $none))").unwrap();
     }
     let component = wat::parse_str(text + ")").unwrap();

@@ -1,138 +1,13 @@
 //! Agents: what they see, what they can say and ask, and what is left when one is stopped midway.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures::StreamExt as _;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
-use warbler_domain::{
-    Agent, AgentContext, ByteSize, Completion, HookError, HookKind, HookLimits, LoadError, LoadRequest, LoadedPlugin,
-    ModelError, Models, NoModels, Part, Passage, PluginRuntime as _, Prompt, Submission, Tool, Turn, Usage,
-};
+use warbler_domain::{ByteSize, HookError, HookKind, LoadError, LoadRequest, NoModels, PluginRuntime as _};
 use warbler_runtime::{Pool, Runtime};
 
-use crate::guests;
-use crate::harness::{Lines, Plan, message, options, plan, plan_of, runtime};
-
-/// A conversation that remembers what was said in it.
-#[derive(Default)]
-struct Room {
-    history: Vec<Submission>,
-    said: Mutex<Vec<String>>,
-    spoken: Notify,
-}
-
-#[async_trait]
-impl Turn for Room {
-    async fn history(&self, limit: usize) -> Vec<Submission> {
-        assert!(limit <= 50, "{limit}");
-        self.history.clone()
-    }
-
-    async fn say(&self, text: &str) -> Result<(), String> {
-        self.said.lock().push(text.into());
-        self.spoken.notify_one();
-        Ok(())
-    }
-
-    async fn search(&self, _: &str, _: usize) -> Vec<Passage> {
-        Vec::new()
-    }
-
-    async fn tools(&self) -> Vec<Tool> {
-        Vec::new()
-    }
-
-    async fn call(&self, name: &str, _: &str) -> Result<String, String> {
-        Err(format!("there is no tool {name:?}"))
-    }
-
-    async fn hand_off(&self, _: &str) {}
-}
-
-/// Models whose answers begin with a word and then wait to be let on.
-struct SlowModels {
-    open: Arc<AtomicUsize>,
-    gate: Arc<Semaphore>,
-}
-
-impl SlowModels {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { open: Arc::default(), gate: Arc::new(Semaphore::new(0)) })
-    }
-
-    fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
-    }
-}
-
-/// Counts a request for as long as it is under way.
-struct Open(Arc<AtomicUsize>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Models for SlowModels {
-    async fn complete(&self, model: &str, _: Prompt) -> Result<Completion, ModelError> {
-        assert_eq!(model, "small");
-        self.open.fetch_add(1, Ordering::SeqCst);
-        let parts = ["one", "two"].map(|text| Part::Text(text.into())).into_iter();
-        let parts: VecDeque<Part> = parts.chain([Part::Finished(Usage::default())]).collect();
-        let begun = (Open(Arc::clone(&self.open)), Arc::clone(&self.gate), parts, false);
-        let stream = futures::stream::unfold(begun, |(open, gate, mut parts, waits)| async move {
-            if waits {
-                gate.acquire().await.ok()?.forget();
-            }
-            let part = parts.pop_front()?;
-            Some((Ok(part), (open, gate, parts, true)))
-        });
-        Ok(stream.boxed())
-    }
-
-    async fn embed(&self, _: &str, _: Vec<String>) -> Result<Vec<Vec<f32>>, ModelError> {
-        Err(ModelError::OverBudget)
-    }
-}
-
-/// A plan for the guest `tests/guests/agent-NAME.wat`, with what agents are granted.
-fn agent(name: &str) -> Plan {
-    plan_of(guests::plugin(&format!("agent-{name}"), "agent").unwrap()).with(|request| {
-        request.limits = HookLimits::agent();
-        request.grants.conversation = true;
-        request.grants.models = true;
-    })
-}
-
-fn lend(room: &Arc<Room>, models: Arc<dyn Models>) -> AgentContext {
-    AgentContext { turn: Arc::clone(room) as _, models }
-}
-
-struct Loaded {
-    plugin: Arc<dyn LoadedPlugin>,
-    agent: Arc<dyn Agent>,
-    log: Arc<Lines>,
-}
-
-async fn load(plan: Plan, runtime: &Runtime) -> Loaded {
-    let log = Arc::clone(&plan.log);
-    let plugin = runtime.load(plan.request).await.unwrap();
-    let agent = plugin.agent().unwrap();
-    Loaded { plugin, agent, log }
-}
-
-async fn has_spoken(room: &Room, times: usize) {
-    while room.said.lock().len() < times {
-        room.spoken.notified().await;
-    }
-}
+use crate::harness::{Plan, message, options, plan, runtime};
+use crate::room::{Room, SlowModels, agent, has_spoken, lend, load};
 
 #[tokio::test]
 async fn an_agent_says_what_it_has_to_say() {
@@ -145,6 +20,8 @@ async fn an_agent_says_what_it_has_to_say() {
     }
     assert_eq!(*room.said.lock(), ["naïve 🦜"; 3]);
     assert_eq!((it.plugin.stats().calls, it.plugin.stats().instances_made), (3, 1));
+    // The log would say why instances do not start from a snapshot.
+    assert_eq!(it.log.all(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod hostile;
 mod imports;
 mod life;
 mod pushes;
+mod room;
 mod server;
 mod sinks;
 mod web;

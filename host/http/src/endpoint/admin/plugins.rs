@@ -101,7 +101,8 @@ enum InstancesJson {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LimitsJson {
-    /// Milliseconds from the moment of the call, waiting in line included.
+    /// Milliseconds from the moment of the call of the plugin's first hook, waiting in line included: at most
+    /// 5,000 for content filters, 60,000 for push providers, 300,000 for agents and backup sinks.
     deadline_ms: u32,
     /// Memory of one instance, in bytes.
     memory_bytes: u64,
