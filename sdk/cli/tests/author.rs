@@ -142,6 +142,33 @@ fn every_hook_has_a_template_that_builds_and_passes_its_own_tests() {
     }
 }
 
+/// Making components of these languages takes their registries. What can be run without them is.
+#[test]
+fn templates_of_other_languages_pass_their_own_unit_tests() {
+    let python: &[&str] = &["python3", "-m", "unittest", "discover", "tests"];
+    for (hook, language, tests) in [
+        ("content-filter", "js", &["node", "--test"][..]),
+        ("content-filter", "python", python),
+        ("push", "js", &["node", "--test"]),
+        ("push", "python", python),
+        ("agent", "python", python),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        done(scratch.path(), &["new", "demo", "--hook", hook, "--lang", language]);
+        let (program, arguments) = tests.split_first().unwrap();
+        match Command::new(program).args(arguments).current_dir(scratch.path().join("demo")).output() {
+            Ok(output) => {
+                let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+                assert!(output.status.success(), "{hook} in {language}: {printed}");
+            }
+            Err(error) => println!("SKIPPED: the template of {hook} in {language} needs {program}: {error}"),
+        }
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let refusal = refused(scratch.path(), &["new", "demo", "--hook", "agent", "--lang", "js"]);
+    assert!(refusal.contains("cannot be written in JavaScript yet"), "{refusal}");
+}
+
 #[test]
 fn a_secret_key_is_for_its_owner_alone_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();

@@ -100,6 +100,36 @@ const PYTHON: [Piece; 8] = [
     (".gitignore", include_str!("../../../python/template/gitignore.txt")),
 ];
 
+const JAVASCRIPT_PUSH: [Piece; 7] = [
+    ("package.json", include_str!("../../../js/template/package.json.txt")),
+    ("src/plugin.js", include_str!("../../../js/push/src/plugin.js")),
+    ("src/provider.js", include_str!("../../../js/push/src/provider.js")),
+    ("test/provider.test.js", include_str!("../../../js/push/test/provider.test.js")),
+    ("wit/plugin.wit", include_str!("../../templates/push/plugin.wit")),
+    ("README.md", include_str!("../../../js/push/README.md")),
+    (".gitignore", include_str!("../../../js/template/gitignore.txt")),
+];
+
+const PYTHON_AGENT: [Piece; 7] = [
+    ("pyproject.toml", include_str!("../../../python/template/pyproject.toml.txt")),
+    ("src/app.py", include_str!("../../../python/agent/src/app.py")),
+    ("src/prompt.py", include_str!("../../../python/agent/src/prompt.py")),
+    ("tests/test_prompt.py", include_str!("../../../python/agent/tests/test_prompt.py")),
+    ("wit/plugin.wit", include_str!("../../templates/agent/plugin.wit")),
+    ("README.md", include_str!("../../../python/agent/README.md")),
+    (".gitignore", include_str!("../../../python/template/gitignore.txt")),
+];
+
+const PYTHON_PUSH: [Piece; 7] = [
+    ("pyproject.toml", include_str!("../../../python/template/pyproject.toml.txt")),
+    ("src/app.py", include_str!("../../../python/push/src/app.py")),
+    ("src/provider.py", include_str!("../../../python/push/src/provider.py")),
+    ("tests/test_provider.py", include_str!("../../../python/push/tests/test_provider.py")),
+    ("wit/plugin.wit", include_str!("../../templates/push/plugin.wit")),
+    ("README.md", include_str!("../../../python/push/README.md")),
+    (".gitignore", include_str!("../../../python/template/gitignore.txt")),
+];
+
 /// The files of a plugin called `name` that fulfils `hook`.
 ///
 /// # Errors
@@ -116,8 +146,15 @@ pub(super) fn files(hook: Hook, language: Language, name: &str) -> Result<Vec<Fi
         (Language::Rust, _) => RUST.into_iter().chain(source).collect(),
         (Language::Js, Hook::ContentFilter) => JAVASCRIPT.to_vec(),
         (Language::Python, Hook::ContentFilter) => PYTHON.to_vec(),
-        (Language::Js | Language::Python, _) => {
-            bail!("there is no template of this hook in this language: `--lang rust` has all of them")
+        (Language::Js, Hook::Push) => JAVASCRIPT_PUSH.to_vec(),
+        (Language::Python, Hook::Agent) => PYTHON_AGENT.to_vec(),
+        (Language::Python, Hook::Push) => PYTHON_PUSH.to_vec(),
+        // componentize-qjs 0.4.5 does not give back the turn that an agent borrows, which ends every reply.
+        (Language::Js, Hook::Agent) => {
+            bail!("agents cannot be written in JavaScript yet: `--lang python` and `--lang rust` have templates")
+        }
+        (Language::Js | Language::Python, Hook::BackupSink) => {
+            bail!("there is no template of a backup sink in this language: `--lang rust` has one")
         }
     };
     let fill = |text: &str| {
