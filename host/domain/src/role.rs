@@ -47,6 +47,10 @@ pub enum Right {
     ReadAudit,
     /// Change the tenant's policy.
     ManagePolicy,
+    /// Make agents, and set up the tools and the documents that they use.
+    ManageAgents,
+    /// Take support conversations over from agents, and approve what agents ask leave for.
+    Serve,
 }
 
 impl Role {
@@ -59,10 +63,16 @@ impl Role {
             Self::Admin => !matches!(right, R::ManageAdmins),
             Self::Moderator => matches!(
                 right,
-                R::StartConversation | R::StartGroup | R::SeeMembers | R::Review | R::SeePlugins | R::ManageLexicons
+                R::StartConversation
+                    | R::StartGroup
+                    | R::SeeMembers
+                    | R::Review
+                    | R::SeePlugins
+                    | R::ManageLexicons
+                    | R::Serve
             ),
             Self::Auditor => matches!(right, R::StartConversation | R::SeeMembers | R::SeePlugins | R::ReadAudit),
-            Self::Member => matches!(right, R::StartConversation | R::StartGroup | R::SeeMembers),
+            Self::Member => matches!(right, R::StartConversation | R::StartGroup | R::SeeMembers | R::Serve),
             Self::Guest | Self::Agent => false,
         }
     }

@@ -1,10 +1,12 @@
 //! Signals: what is live and not kept. They reach every node, and those who were away miss them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, Sequence, SessionId, StoreError, TenantId, TenantScope, UserId};
+use crate::{ConversationId, MessageId, Reason, Sequence, SessionId, StoreError, TenantId, TenantScope, UserId};
 
 /// Something that happens now and is not kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,29 @@ pub enum Signal {
         approved: bool,
         /// What the moderator said.
         reason: Option<String>,
+    },
+    /// An agent's reply as it grows. The message of this identifier, once it is posted, takes its place.
+    Reply {
+        /// Where.
+        conversation: ConversationId,
+        /// The identifier that the message will have.
+        message: MessageId,
+        /// Which agent.
+        user: UserId,
+        /// The text so far; it has passed the filters.
+        text: Arc<str>,
+        /// Why the text is taken back, if it is: then nothing of it may be shown any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withdrawn: Option<Reason>,
+    },
+    /// A support conversation is in other hands.
+    Support {
+        /// Where.
+        conversation: ConversationId,
+        /// `agent`, `waiting`, `person` or `closed`.
+        state: String,
+        /// The person who has it.
+        person: Option<UserId>,
     },
     /// Something for a tenant's admins to see.
     Alert {
