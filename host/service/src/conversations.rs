@@ -235,8 +235,19 @@ impl Conversations {
         id: ConversationId,
         users: &[UserId],
     ) -> Result<Arc<Conversation>, ServiceError> {
-        let room = self.changeable(caller, id).await?;
+        self.changeable(caller, id).await?;
         caller.require(Right::StartConversation)?;
+        self.admit(caller, id, users).await
+    }
+
+    /// Lets people in, in the name of `caller`, who is in it: whether they may is the use case's question.
+    pub(crate) async fn admit(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        users: &[UserId],
+    ) -> Result<Arc<Conversation>, ServiceError> {
+        let room = self.changeable(caller, id).await?;
         let most = self.core.options.conversation_members;
         let new: Vec<UserId> = users.iter().copied().filter(|user| !room.has(*user)).collect();
         if room.conversation.members.len().saturating_add(new.len()) > most {

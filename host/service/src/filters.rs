@@ -110,6 +110,11 @@ impl FilterChains {
         }
     }
 
+    /// Whether a tenant has any filters.
+    pub(crate) fn has_any(&self, tenant: TenantId) -> bool {
+        self.inner.chains.load().get(&tenant).is_some_and(|chain| !chain.is_empty())
+    }
+
     /// Puts a chain in the place of the tenant's old one. Messages that are being judged are finished
     /// by the old one.
     pub(crate) fn put(&self, tenant: TenantId, chain: Chain) {

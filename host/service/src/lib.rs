@@ -15,12 +15,17 @@
 //! | [`review`](Service::review) | `list`, `get`, `approve`, `reject` |
 //! | [`attachments`](Service::attachments) | `put`, `get` |
 //! | [`live`](Service::live) | `connect` (then [`Connection::next`] or [`Connection::into_stream`]), `online` |
+//! | [`agents`](Service::agents) | admins: `add`, `list`, `get`, `change`, `remove`; members: `stop`, `approve`, `approval` |
+//! | [`models`](Service::models) | operator: `list`, `set`, `remove`, `budget_of`, `set_budget` |
+//! | [`support`](Service::support) | `list`, `get`, `claim`, `release`, `close`, `ask_for_person` |
+//! | [`tools`](Service::tools), [`knowledge`](Service::knowledge) | admins: see there |
 //! | [`dead_letters`](Service::dead_letters) | operator: `list`, `replay`, `discard` |
 //! | [`plugins`](Service::plugins), [`publishers`](Service::publishers), [`word_lists`](Service::word_lists), [`audit`](Service::audit) | see there |
 //!
 //! A message takes one way, whoever sends it: [`Messages::prepare`] (limits, repetition, filters), then
 //! [`Messages::commit`] (the log), then the dispatcher of [`Connections`] brings it to all receivers.
 
+mod agents;
 mod attachments;
 mod audit;
 mod authentication;
@@ -54,6 +59,11 @@ mod tests;
 #[cfg(test)]
 mod world;
 
+pub use agents::{
+    AgentChange, AgentSettings, AgentView, Agents, Approval, ApprovalState, Cost, Document, GroupRule, KnowledgeBase,
+    ModelKind, ModelLimits, ModelView, Models, NewAgent, NewDocument, NewModel, NewToolServer, ReleaseTo, Support,
+    SupportCase, SupportState, TenantBudget, ToolGrant, ToolServerView, Tools, Use,
+};
 pub use attachments::{Attachments, NewAttachment};
 pub use audit::{Actor, Audit, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
 pub use authentication::{Authentication, Caller, OperatorCaller, SessionView, SignIn, SignInOutcome, SignedIn, Token};
@@ -69,10 +79,10 @@ pub use lexicon::{WordList, WordLists};
 pub use live::{Connection, Connections, Delivery, Live};
 pub use members::{Members, NewMember, Profile, ProfileChange};
 pub use messages::{Edit, History, HistoryQuery, Messages, NewBody, Prepared, Send, Sent, Shown};
-pub use options::{Options, PasswordCost, Rate, RateLimits};
+pub use options::{AgentOptions, Options, PasswordCost, Rate, RateLimits};
 pub use plugin_error::{ConfigProblem, PluginError, Step};
 pub use plugin_wiring::Extensions;
-pub use ports::{Entropy, Ports, SystemEntropy, Tasks};
+pub use ports::{AgentPorts, Entropy, Ports, SystemEntropy, Tasks};
 pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use review::{HeldMessage, Review};
 pub use service::Service;

@@ -14,6 +14,7 @@ mod dispatcher;
 mod hub;
 mod mailbox;
 mod presence;
+mod replies;
 
 use std::collections::BTreeMap;
 use std::fmt;

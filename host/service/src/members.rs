@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use warbler_domain::{Right, Role, Timestamp, UserId};
 use zeroize::Zeroizing;
 
-pub(crate) use account::{Account, LoginRecord, check, create, find, normalise_login, set_password};
+pub(crate) use account::{
+    Account, LoginRecord, agent, change_agent, check, create, find, normalise_login, set_password,
+};
 use account::{change, check_locale, check_name};
 
 use crate::audit::{Actor, NewEntry};
@@ -171,6 +173,9 @@ impl Members {
         let entry = entry(caller, "member.role", user).detail("role", json(role)?);
         change(&self.core, caller.scope(), user, entry, |account| {
             may_touch(caller, account.profile.role)?;
+            if account.password.is_nobody() && role != Role::Agent {
+                return Err(ServiceError::Conflict { what: "an agent stays an agent" });
+            }
             account.profile.role = role;
             Ok(())
         })

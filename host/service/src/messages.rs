@@ -23,11 +23,13 @@ use warbler_domain::{AttachmentId, ConversationId, Event, MessageId, Sequence, U
 
 pub(crate) use change::{EditTarget, NewContent};
 pub use commit::Prepared;
+pub(crate) use commit::commit;
 pub(crate) use history::show;
 pub use history::{History, HistoryQuery, Shown};
 pub(crate) use idempotency::HeldKey;
-use locate::locate;
-pub(crate) use prepare::grants;
+pub(crate) use idempotency::{Answered, answered};
+pub(crate) use locate::locate;
+pub(crate) use prepare::{Addition, grants, send as prepare_with};
 
 use crate::core::Core;
 use crate::{Caller, ServiceError};
@@ -119,7 +121,7 @@ impl Messages {
     /// `NotFound`, `Invalid`, `TooLarge`, `KeyReused`, `RateLimited`, `MessageRejected`, `SessionEnded`,
     /// or the store failed.
     pub async fn prepare(&self, caller: &Caller, send: Send) -> Result<Prepared, ServiceError> {
-        prepare::send(&self.core, caller, send).await
+        prepare::send(&self.core, caller, send, Addition::default()).await
     }
 
     /// The same for an edit.

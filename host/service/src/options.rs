@@ -65,6 +65,25 @@ impl Default for RateLimits {
     }
 }
 
+/// What an operator may set about agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentOptions {
+    /// Replies of one tenant that may be under way at a time, those that wait for a slot included.
+    pub at_once: usize,
+    /// The largest document of a knowledge base.
+    pub document: ByteSize,
+    /// Programs that may be started as tool servers.
+    pub tool_programs: Vec<String>,
+    /// Private places, as `host:port`, that tool servers may have.
+    pub tool_hosts: Vec<String>,
+}
+
+impl Default for AgentOptions {
+    fn default() -> Self {
+        Self { at_once: 1_024, document: ByteSize::mib(20), tool_programs: Vec::new(), tool_hosts: Vec::new() }
+    }
+}
+
 /// What an operator may set.
 #[derive(Clone)]
 pub struct Options {
@@ -90,6 +109,8 @@ pub struct Options {
     pub cache_entries: usize,
     /// How often last-seen times are written, and sessions looked through for those that are over.
     pub session_sweep: Duration,
+    /// Agents.
+    pub agents: AgentOptions,
 }
 
 impl Default for Options {
@@ -106,6 +127,7 @@ impl Default for Options {
             connections_per_session: 8,
             cache_entries: 65_536,
             session_sweep: Duration::from_secs(5),
+            agents: AgentOptions::default(),
         }
     }
 }

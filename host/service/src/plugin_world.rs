@@ -24,8 +24,8 @@ use warbler_package::{Hook, Limits, Manifest, Package, Publisher, embed_manifest
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
 
 use crate::{
-    Caller, Extensions, InstallRequest, Installed, Judgement, OperatorCaller, PluginOptions, Ports, ServiceError,
-    SystemEntropy, Tasks,
+    AgentPorts, Caller, Extensions, InstallRequest, Installed, Judgement, OperatorCaller, PluginOptions, Ports,
+    ServiceError, SystemEntropy, Tasks,
 };
 
 /// A clock that stands until it is moved.
@@ -360,6 +360,7 @@ pub(crate) fn extensions(
         clock: Arc::clone(clock) as _,
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),
+        agents: AgentPorts::default(),
     };
     Extensions::new(&ports, tasks, PluginOptions::new("0.1.0".parse().unwrap()))
 }

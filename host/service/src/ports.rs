@@ -3,9 +3,15 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warbler_domain::{Blobs, Clock, Feed, Ids, MessageLog, PluginRuntime, State, TenantKeys};
+use warbler_domain::{
+    Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery,
+    MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, State, TenantKeys, TenantScope,
+    ToolClient, ToolConnection, ToolError, ToolServer,
+};
 
 /// Gives bytes that nobody can guess.
 pub trait Entropy: Send + Sync {
@@ -44,6 +50,68 @@ pub struct Ports {
     pub ids: Arc<dyn Ids>,
     /// Makes tokens and salts.
     pub entropy: Arc<dyn Entropy>,
+    /// What agents work with.
+    pub agents: AgentPorts,
+}
+
+/// What agents work with beside their plugins. By default there is nothing: no model answers, no tool server
+/// is reached, and no document can be read.
+#[derive(Clone)]
+pub struct AgentPorts {
+    /// Speaks to providers of models.
+    pub models: Arc<dyn ModelClient>,
+    /// Connects to tool servers.
+    pub tools: Arc<dyn ToolClient>,
+    /// Reads documents and finds passages.
+    pub knowledge: Arc<dyn Knowledge>,
+}
+
+impl Default for AgentPorts {
+    fn default() -> Self {
+        Self { models: Arc::new(Nothing), tools: Arc::new(Nothing), knowledge: Arc::new(Nothing) }
+    }
+}
+
+/// Stands where an adapter is not wired.
+struct Nothing;
+
+#[async_trait]
+impl ModelClient for Nothing {
+    async fn complete(&self, _endpoint: &ModelEndpoint, _prompt: Prompt) -> Result<Completion, ModelError> {
+        Err(ModelError::Denied { text: "this host speaks to no models".to_owned() })
+    }
+
+    async fn embed(&self, _endpoint: &ModelEndpoint, _texts: Vec<String>) -> Result<Vec<Vec<f32>>, ModelError> {
+        Err(ModelError::Denied { text: "this host speaks to no models".to_owned() })
+    }
+}
+
+#[async_trait]
+impl ToolClient for Nothing {
+    async fn connect(&self, _server: ToolServer) -> Result<Arc<dyn ToolConnection>, ToolError> {
+        Err(ToolError::Unreachable { text: "this host speaks to no tool servers".to_owned() })
+    }
+}
+
+#[async_trait]
+impl Knowledge for Nothing {
+    async fn read(&self, media_type: &str, _bytes: Bytes) -> Result<Vec<Chunk>, KnowledgeError> {
+        Err(KnowledgeError::Unsupported { media_type: media_type.to_owned() })
+    }
+
+    async fn put(&self, _scope: &TenantScope, _document: IndexedDocument) -> Result<(), KnowledgeError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _scope: &TenantScope, _document: &str) -> Result<(), KnowledgeError> {
+        Ok(())
+    }
+
+    fn forget(&self, _scope: &TenantScope) {}
+
+    async fn search(&self, _scope: &TenantScope, _query: KnowledgeQuery) -> Result<Vec<Found>, KnowledgeError> {
+        Ok(Vec::new())
+    }
 }
 
 /// The service's background tasks, and how to end them.

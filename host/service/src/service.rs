@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use warbler_domain::TenantScope;
 
+use crate::agents::{Agents, KnowledgeBase, Models, Support, Tools};
 use crate::attachments::Attachments;
 use crate::audit::Audit;
 use crate::authentication::Authentication;
@@ -30,6 +31,7 @@ pub struct Service {
     core: Arc<Core>,
     extensions: Extensions,
     consumers: Consumers,
+    agents: Agents,
 }
 
 impl fmt::Debug for Service {
@@ -56,9 +58,11 @@ impl Service {
         let (audit, filters) = (extensions.audit.clone(), extensions.filters.clone());
         let core = Arc::new(Core::new(ports, options, tasks.clone(), audit, filters, hub.clone()));
         core.follow();
-        let service = Self { core, extensions, consumers };
+        let agents = Agents::new(&core, extensions.plugins.clone());
+        let service = Self { core, extensions, consumers, agents };
         let known = service.tenants().load().await?;
         service.extensions.start(&known).await;
+        service.agents.start(&known, &service.consumers).await?;
         tasks.spawn(Dispatcher::new(presence).run(inbox, log, signals));
         tasks.spawn(spread_presence(presence_work, hub, feed, state));
         service.consumers.start(&known, consumed);
@@ -112,6 +116,36 @@ impl Service {
     #[must_use]
     pub fn live(&self) -> Connections {
         Connections::new(Arc::clone(&self.core))
+    }
+
+    /// The tenants' agents.
+    #[must_use]
+    pub const fn agents(&self) -> &Agents {
+        &self.agents
+    }
+
+    /// The models that an operator set up.
+    #[must_use]
+    pub fn models(&self) -> &Models {
+        self.agents.models()
+    }
+
+    /// Support conversations and their queue.
+    #[must_use]
+    pub fn support(&self) -> Support {
+        self.agents.support()
+    }
+
+    /// The tool servers of agents.
+    #[must_use]
+    pub fn tools(&self) -> Tools {
+        self.agents.tools()
+    }
+
+    /// The tenants' documents.
+    #[must_use]
+    pub fn knowledge(&self) -> KnowledgeBase {
+        self.agents.knowledge()
     }
 
     /// Durable consumers: work that is driven from the log.

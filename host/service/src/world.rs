@@ -20,9 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::filters::{Chain, Engine, Link, ListAccess};
 use crate::{
-    AuditQuery, Caller, Connection, FailPolicy, HistoryQuery, Live, NewBody, NewConversation, NewMember, NewTenant,
-    OperatorCaller, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Send, Sent, Service, ServiceError,
-    Shown, SignIn, SignInOutcome, SignedIn, SystemEntropy, Tenant, TenantPolicy,
+    AgentPorts, AuditQuery, Caller, Connection, FailPolicy, HistoryQuery, Live, NewBody, NewConversation, NewMember,
+    NewTenant, OperatorCaller, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Send, Sent, Service,
+    ServiceError, Shown, SignIn, SignInOutcome, SignedIn, SystemEntropy, Tenant, TenantPolicy,
 };
 
 pub(crate) const OPERATOR: &str = "the operator's own token";
@@ -76,6 +76,14 @@ impl ContentFilter for Obedient {
     async fn check(&self, message: &Submission, _context: &HookContext) -> Result<Decision, HookError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let text = message.body.text().unwrap_or_default();
+        if text.contains("FORBIDDEN") {
+            let verdict = Verdict::Reject { reason: reason("forbidden"), can_edit: true };
+            return Ok(Decision { verdict, findings: Vec::new() });
+        }
+        if text.contains("secretword") {
+            let verdict = Verdict::Rewrite { body: Body::Text { text: text.replace("secretword", "****") } };
+            return Ok(Decision { verdict, findings: Vec::new() });
+        }
         let verdict = match text.split_whitespace().next().unwrap_or_default() {
             "flag" => Verdict::Flag,
             "warn" => Verdict::Warn { reason: reason("warn") },
@@ -98,6 +106,7 @@ pub(crate) struct World {
     pub(crate) operator: OperatorCaller,
     pub(crate) filter: Arc<Obedient>,
     options: Options,
+    agents: AgentPorts,
 }
 
 impl World {
@@ -106,6 +115,10 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::with_agents(change, AgentPorts::default()).await
+    }
+
+    pub(crate) async fn with_agents(change: impl FnOnce(&mut Options), agents: AgentPorts) -> Self {
         let plenty = Rate { burst: 1_000_000, per_second: 1_000_000 };
         let mut options = Options {
             operator_token: Some(Zeroizing::new(OPERATOR.to_owned())),
@@ -125,20 +138,20 @@ impl World {
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&StoreOptions::new(Location::Memory, master)).unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(1_795_000_000_000)));
-        let service = start(&store, &clock, &options).await;
+        let service = start(&store, &clock, &options, &agents).await;
         let operator = service.authentication().operator(OPERATOR).unwrap();
-        Self { service, store, clock, operator, filter: Arc::default(), options }
+        Self { service, store, clock, operator, filter: Arc::default(), options, agents }
     }
 
     /// Stops the service and starts another one over the same store.
     pub(crate) async fn restart(&mut self) {
         self.service.close().await;
-        self.service = start(&self.store, &self.clock, &self.options).await;
+        self.service = start(&self.store, &self.clock, &self.options, &self.agents).await;
     }
 
     /// A second node over the same store.
     pub(crate) async fn other_node(&self) -> Service {
-        start(&self.store, &self.clock, &self.options).await
+        start(&self.store, &self.clock, &self.options, &self.agents).await
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> Office<'_> {
@@ -185,7 +198,7 @@ impl World {
     }
 }
 
-async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options) -> Service {
+async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options, agents: &AgentPorts) -> Service {
     let ports = Ports {
         log: store.log(),
         state: store.state(),
@@ -196,6 +209,7 @@ async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options) ->
         clock: Arc::clone(clock) as _,
         ids: Arc::clone(clock) as _,
         entropy: Arc::new(SystemEntropy),
+        agents: agents.clone(),
     };
     Service::start(ports, options.clone(), PluginOptions::new("0.1.0".parse().unwrap())).await.unwrap()
 }
@@ -278,6 +292,11 @@ impl Office<'_> {
         let cursors: BTreeMap<_, _> = cursors.iter().map(|(id, sequence)| (*id, Sequence(*sequence))).collect();
         Ear { connection: self.service().live().connect(caller, cursors).await.unwrap(), heard: Vec::new() }
     }
+}
+
+/// A connection of `caller` to `service`.
+pub(crate) async fn listen(service: &Service, caller: &Caller) -> Ear {
+    Ear { connection: service.live().connect(caller, BTreeMap::new()).await.unwrap(), heard: Vec::new() }
 }
 
 /// A connection and what it got.

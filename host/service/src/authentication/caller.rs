@@ -8,9 +8,12 @@ use arc_swap::ArcSwap;
 use warbler_domain::{Right, Role, SessionId, TenantId, TenantScope, Timestamp, UserId};
 
 use crate::members::Profile;
-use crate::options::RateLimits;
+use crate::options::{Rate, RateLimits};
 use crate::rate::Bucket;
 use crate::{EndReason, ServiceError};
+
+/// How much an agent may say in all its conversations together.
+const AGENT_MESSAGES: Rate = Rate { burst: 10_000, per_second: 1_000 };
 
 /// A person or program of one tenant, signed in. Clones are the same session.
 #[derive(Clone)]
@@ -27,6 +30,23 @@ impl fmt::Debug for Caller {
 impl Caller {
     pub(super) const fn new(session: Arc<Session>) -> Self {
         Self { session }
+    }
+
+    /// An agent, for whom the host itself speaks: it has no password, and no session that anyone could hold.
+    pub(crate) fn agent(scope: TenantScope, person: Arc<Person>, limits: &RateLimits) -> Self {
+        let session = Session {
+            id: SessionId::from_uuid(person.id.as_uuid()),
+            scope,
+            person,
+            expires_at: Timestamp::from_millis(u64::MAX),
+            token: [0; 32],
+            active_at: AtomicU64::new(0),
+            written_at: AtomicU64::new(0),
+            frames: Bucket::new(limits.frames, "frames"),
+            connections: AtomicUsize::new(0),
+            ended: AtomicU8::new(0),
+        };
+        Self::new(Arc::new(session))
     }
 
     /// Leave to reach the tenant's data.
@@ -131,6 +151,8 @@ const fn action(right: Right) -> &'static str {
         Right::Review => "review held messages",
         Right::ReadAudit => "read the audit log",
         Right::ManagePolicy => "change the policy",
+        Right::ManageAgents => "manage agents",
+        Right::Serve => "serve customers",
     }
 }
 
@@ -145,11 +167,13 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn new(revision: u64, profile: Profile, limits: &RateLimits) -> Self {
+        // One agent speaks in as many conversations at once as ask it; what it says has limits of its own.
+        let messages = if profile.role == Role::Agent { AGENT_MESSAGES } else { limits.messages };
         Self {
             id: profile.id,
             revision: AtomicU64::new(revision),
             profile: ArcSwap::from_pointee(profile),
-            messages: Bucket::new(limits.messages, "messages"),
+            messages: Bucket::new(messages, "messages"),
             typing: Bucket::new(limits.typing, "signs of typing"),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use warbler_domain::{ConversationId, Event, Sequence, Signal, UserId};
+use warbler_domain::{ConversationId, Event, MessageId, Sequence, Signal, UserId};
 
 use crate::messages::Shown;
 
@@ -44,6 +44,14 @@ impl Delivery {
     /// The frame, made by the first receiver who asks for it.
     pub fn frame(&self, make: impl FnOnce(&Live) -> Bytes) -> &Bytes {
         self.frame.get_or_init(|| make(&self.live))
+    }
+
+    /// The reply that it is a state of.
+    pub(super) fn reply(&self) -> Option<MessageId> {
+        match &self.live {
+            Live::Signal(Signal::Reply { message, .. }) => Some(*message),
+            _ => None,
+        }
     }
 
     /// The place that it fills in a conversation.

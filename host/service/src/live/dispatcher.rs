@@ -13,6 +13,7 @@ use super::delivery::{Copies, Delivery, Live};
 use super::hub::{Command, Inbox};
 use super::mailbox::Mailbox;
 use super::presence::Presence;
+use super::replies::Replies;
 use crate::EndReason;
 
 /// Takes events and signals to mailboxes.
@@ -24,6 +25,7 @@ pub(crate) struct Dispatcher {
     /// Mailboxes that were filled and whose connections are still to be woken: once per batch, not once
     /// per event.
     filled: Vec<Arc<Mailbox>>,
+    replies: Replies,
     /// Counts fan-outs that go by several conversations.
     fans: u64,
     presence: mpsc::UnboundedSender<Presence>,
@@ -44,6 +46,7 @@ impl Dispatcher {
             people: HashMap::new(),
             sessions: HashMap::new(),
             filled: Vec::new(),
+            replies: Replies::default(),
             fans: 0,
             presence,
         }
@@ -64,6 +67,12 @@ impl Dispatcher {
                     None => break,
                 },
                 command = inbox.commands.recv() => match command {
+                    Some(Command::Settle(done)) => {
+                        while let Some(Some((tenant, signal))) = signals.next().now_or_never() {
+                            self.signal(tenant, signal, &inbox);
+                        }
+                        let _ = done.send(());
+                    }
                     Some(command) => self.command(command),
                     None => break,
                 },
@@ -98,6 +107,7 @@ impl Dispatcher {
                 }
             }
             EventKind::Joined { user } => self.join(tenant, *user, event.conversation),
+            EventKind::Posted { message } => self.replies.posted(message.id),
             _ => {}
         }
         if let Some(followers) = self.followers.get(&(tenant, event.conversation)) {
@@ -153,6 +163,7 @@ impl Dispatcher {
             Command::Follow(mailbox, conversations, done) => self.follow(&mailbox, conversations, done),
             Command::Unregister(mailbox) => self.unregister(&mailbox),
             Command::End(session, reason) => self.end(session, reason),
+            Command::Settle(done) => drop(done.send(())),
             Command::Fan(tenant, conversations, delivery) => self.fan(tenant, &conversations, &delivery),
         }
     }
@@ -234,6 +245,18 @@ impl Dispatcher {
             Signal::Membership { user, .. } | Signal::Decided { sender: user, .. } => {
                 let user = *user;
                 self.tell_person(tenant, user, signal);
+            }
+            Signal::Reply { conversation, message, withdrawn, .. } => {
+                if self.replies.is_news(*message, withdrawn.is_some()) {
+                    let conversation = *conversation;
+                    let delivery = Delivery::new(Live::Signal(signal));
+                    self.tell_followers(tenant, conversation, &delivery, |_| true);
+                }
+            }
+            Signal::Support { conversation, .. } => {
+                let conversation = *conversation;
+                let delivery = Delivery::new(Live::Signal(signal));
+                self.tell_followers(tenant, conversation, &delivery, |_| true);
             }
             Signal::Alert { .. } => self.tell_staff(tenant, signal),
         }

@@ -21,6 +21,8 @@ pub(super) enum Command {
     Unregister(Arc<Mailbox>),
     /// A session that is over.
     End(SessionId, EndReason),
+    /// Signals given until now are brought to all before this is answered.
+    Settle(oneshot::Sender<()>),
     /// Something for all who follow one of these conversations.
     Fan(TenantId, Vec<ConversationId>, Arc<Delivery>),
 }
@@ -76,6 +78,12 @@ impl Hub {
     /// Closes a session's connections.
     pub(crate) fn end(&self, session: SessionId, reason: EndReason) {
         self.send(Command::End(session, reason));
+    }
+
+    /// Waits until every signal that was published on this node until now has reached its mailboxes, so that
+    /// what is committed next comes after it.
+    pub(crate) async fn settle(&self) -> Result<(), ServiceError> {
+        self.ask(Command::Settle).await
     }
 
     pub(super) fn send(&self, command: Command) {

@@ -13,6 +13,9 @@ use super::Delivery;
 use crate::EndReason;
 use crate::authentication::Session;
 
+/// Deliveries among which an older state of a reply is looked for.
+const RECENT: usize = 64;
+
 /// The mailbox of one connection.
 pub(super) struct Mailbox {
     pub(super) tenant: TenantId,
@@ -80,6 +83,13 @@ impl Mailbox {
     /// Puts a delivery in. Whether the connection should be woken.
     pub(super) fn put(&self, delivery: &Arc<Delivery>) -> bool {
         let mut inner = self.inner.lock();
+        // Of a reply that grows only the latest state matters to a connection that is slow.
+        if let Some(reply) = delivery.reply()
+            && let Some(older) = inner.queue.iter_mut().rev().take(RECENT).find(|other| other.reply() == Some(reply))
+        {
+            *older = Arc::clone(delivery);
+            return false;
+        }
         if inner.queue.len() < self.capacity {
             inner.queue.push_back(Arc::clone(delivery));
             return inner.queue.len() == 1;

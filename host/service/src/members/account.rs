@@ -120,6 +120,54 @@ pub(crate) async fn create(
     Err(BUSY)
 }
 
+/// An agent's account, to which nobody can sign in, and the writes that make it.
+pub(crate) fn agent(
+    core: &Core,
+    scope: &TenantScope,
+    name: &str,
+    locale: Option<String>,
+) -> Result<(Profile, Vec<StateWrite>), ServiceError> {
+    check_name(name)?;
+    locale.as_deref().map_or(Ok(()), check_locale)?;
+    let id = core.ports.ids.next();
+    let profile = Profile {
+        id: UserId::from_uuid(id),
+        login: format!("agent-{}", id.simple()),
+        name: name.to_owned(),
+        role: Role::Agent,
+        locale,
+        disabled: false,
+        created_at: core.now(),
+    };
+    let key = records::login(&core.ports.state.blind(scope, "login", profile.login.as_bytes())?);
+    let account = Account { revision: 1, profile: profile.clone(), password: StoredPassword::nobody() };
+    let writes = vec![
+        records::put(key, &LoginRecord { user: profile.id }, Expect::Absent)?,
+        records::put(records::account(profile.id), &account, Expect::Absent)?,
+    ];
+    Ok((profile, writes))
+}
+
+/// Changes an agent's name, or shuts it.
+pub(crate) async fn change_agent(
+    core: &Core,
+    scope: &TenantScope,
+    user: UserId,
+    entry: NewEntry,
+    name: Option<&str>,
+    disabled: Option<bool>,
+) -> Result<Profile, ServiceError> {
+    name.map_or(Ok(()), check_name)?;
+    change(core, scope, user, entry, |account| {
+        if let Some(name) = name {
+            name.clone_into(&mut account.profile.name);
+        }
+        account.profile.disabled = disabled.unwrap_or(account.profile.disabled);
+        Ok(())
+    })
+    .await
+}
+
 /// The account with this login name.
 pub(crate) async fn find(core: &Core, scope: &TenantScope, login: &str) -> Result<UserId, ServiceError> {
     let login = normalise_login(login)?;
@@ -140,6 +188,9 @@ pub(crate) async fn set_password(
     let hash = core.passwords.hash(&password).await?;
     let entry = NewEntry::new(actor.clone(), "member.password").subject("user", &user);
     let profile = change(core, scope, user, entry, |account| {
+        if account.password.is_nobody() {
+            return Err(ServiceError::invalid("password", "is not for agents: nobody signs in to them"));
+        }
         account.password = hash.clone();
         Ok(())
     })

@@ -53,7 +53,7 @@ impl Prepared {
 }
 
 #[tracing::instrument(level = "debug", name = "pipeline.commit", skip_all)]
-pub(super) async fn commit(core: &Core, prepared: Prepared) -> Result<Sent, ServiceError> {
+pub(crate) async fn commit(core: &Core, prepared: Prepared) -> Result<Sent, ServiceError> {
     match prepared.0 {
         Step::Repeated(sent) => Ok(sent),
         Step::Append(scope, append) => commit_event(core, &scope, *append).await,

@@ -99,6 +99,32 @@ pub(super) async fn repeated(
     }
 }
 
+/// Whether something was sent under a key, whatever it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// Nothing yet.
+    No,
+    /// It was, or a moderator has it.
+    Yes,
+}
+
+/// Whether `sender` has sent anything under `key`.
+pub(crate) async fn answered(
+    core: &Core,
+    scope: &TenantScope,
+    conversation: ConversationId,
+    sender: UserId,
+    key: &str,
+) -> Result<Answered, ServiceError> {
+    // No content has this digest, so that whatever stands under the key is a reuse of it.
+    let asked = Idempotency { key: key_of(sender, key), content: [0; 16] };
+    match repeated(core, scope, conversation, &asked, key).await {
+        Ok(None) => Ok(Answered::No),
+        Ok(Some(_)) | Err(ServiceError::KeyReused | ServiceError::MessageRejected { .. }) => Ok(Answered::Yes),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,9 @@ use warbler_domain::{ConversationId, Event, EventKind, MessageId, Sequence, Tena
 use crate::ServiceError;
 use crate::core::Core;
 
-/// How far the time of a message and those of its neighbours may lie apart: longer than any commit takes,
-/// and than the clocks of two nodes differ.
-const APART: Duration = Duration::from_mins(1);
+/// How far the time of a message and those of its neighbours may lie apart: longer than any commit takes, than
+/// the clocks of two nodes differ, and than an agent writes its reply, whose identifier is as old as its trigger.
+const APART: Duration = Duration::from_mins(10);
 
 /// Events looked through in each direction at most, and at a time.
 const REACH: usize = 1_024;

@@ -1,7 +1,8 @@
 //! The first step of a send.
 
 use warbler_domain::{
-    Append, Audience, Body, ConversationId, Event, EventKind, Expect, Message, MessageId, Sequence, StateWrite,
+    Append, Audience, Body, Caution, ConversationId, Event, EventKind, Expect, Message, MessageId, Receipt, Sequence,
+    StateWrite,
 };
 
 use super::commit::{Held, Prepared};
@@ -12,8 +13,24 @@ use crate::core::Core;
 use crate::review::{HeldEdit, HeldRecord};
 use crate::{Caller, ServiceError, records};
 
+/// What the host itself adds to a message.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Addition {
+    /// Its identifier, if people know it by that already.
+    pub(crate) id: Option<MessageId>,
+    /// What receivers are warned of, unless a filter warns them of something else.
+    pub(crate) caution: Option<Caution>,
+    /// What the host found in it.
+    pub(crate) receipts: Vec<Receipt>,
+}
+
 #[tracing::instrument(level = "debug", name = "pipeline.prepare", skip_all, fields(conversation = %send.conversation))]
-pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Prepared, ServiceError> {
+pub(crate) async fn send(
+    core: &Core,
+    caller: &Caller,
+    send: Send,
+    addition: Addition,
+) -> Result<Prepared, ServiceError> {
     caller.live()?;
     let (scope, sender) = (caller.scope(), caller.user());
     let room = core.room_of(scope, sender, send.conversation).await?;
@@ -34,9 +51,11 @@ pub(super) async fn send(core: &Core, caller: &Caller, send: Send) -> Result<Pre
         check_answered(core, caller, send.conversation, answered).await?;
     }
     let body = body::complete(core, caller, send.body).await?;
-    let id = MessageId::from_uuid(core.ports.ids.next());
+    let id = addition.id.unwrap_or_else(|| MessageId::from_uuid(core.ports.ids.next()));
     let case = Case { id, at, body, reply_to: send.reply_to, mentions: mentions.clone(), edit: false };
-    let outcome = judge(core, caller, &room, case).await?;
+    let mut outcome = judge(core, caller, &room, case).await?;
+    outcome.caution = outcome.caution.or(addition.caution);
+    outcome.receipts.extend(addition.receipts);
     if let Fate::Hold { reason, entry } = outcome.fate {
         let record = HeldRecord {
             id,
