@@ -45,6 +45,7 @@ pub(crate) fn complete(mut api: OpenApi) -> OpenApi {
         ("SendFrame".into(), frame::Send::schema()),
         ("ReadFrame".into(), frame::Read::schema()),
         ("TypingFrame".into(), frame::Typing::schema()),
+        ("StopFrame".into(), frame::Stop::schema()),
     ] {
         schemas.push((name.into_owned(), schema));
     }

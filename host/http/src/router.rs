@@ -12,7 +12,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::Api;
-use crate::endpoint::{admin, attachments, connect, conversations, health, me, messages, operator, sessions, sign_in};
+use crate::endpoint::{
+    admin, attachments, connect, conversations, health, me, messages, operator, replies, sessions, sign_in, support,
+};
 use crate::layers;
 use crate::openapi::{base, complete};
 use crate::problem::Problem;
@@ -62,6 +64,13 @@ fn prompt() -> OpenApiRouter<Api> {
         .merge(admin::lexicons::routes())
         .merge(admin::review::routes())
         .merge(admin::audit::routes())
+        .merge(admin::agents::routes())
+        .merge(admin::tools::routes())
+        .merge(admin::knowledge::routes())
+        .merge(replies::routes())
+        .merge(support::routes())
+        .merge(operator::models::routes())
+        .merge(operator::dead_letters::routes())
         .merge(operator::tenants::routes())
         .merge(operator::publishers::routes());
     OpenApiRouter::with_openapi(base()).nest("/v1", v1)
@@ -69,7 +78,8 @@ fn prompt() -> OpenApiRouter<Api> {
 
 /// Routes that may take as long as a file or a connection does.
 fn patient() -> OpenApiRouter<Api> {
-    let v1 = OpenApiRouter::new().merge(attachments::routes()).merge(connect::routes());
+    let v1 =
+        OpenApiRouter::new().merge(attachments::routes()).merge(admin::knowledge::upload()).merge(connect::routes());
     OpenApiRouter::new().nest("/v1", v1)
 }
 

@@ -1,5 +1,6 @@
 //! Wire types that several endpoints share. Those of one endpoint live in its file.
 
+pub(crate) mod agent;
 pub(crate) mod body;
 pub(crate) mod member;
 pub(crate) mod message;

@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, one module per section. What the values do is said where they are used.
 
+mod agents;
 mod error;
 mod example;
 mod keys;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agents::Agents;
 pub(crate) use error::ConfigError;
 pub(crate) use example::{example, example_with};
 pub(crate) use keys::Keys;
@@ -54,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Plugins.
     pub(crate) plugins: Plugins,
+    /// Agents.
+    pub(crate) agents: Agents,
     /// Sessions of people.
     pub(crate) sessions: Sessions,
     /// The host's own log. It never holds message bodies or secrets.
@@ -73,6 +77,7 @@ impl Default for Config {
             operator: Operator::default(),
             limits: Limits::default(),
             plugins: Plugins::default(),
+            agents: Agents::default(),
             sessions: Sessions::default(),
             log: Log::default(),
             metrics: Metrics::default(),
@@ -108,6 +113,7 @@ impl Config {
         self.operator.check()?;
         self.limits.check()?;
         self.plugins.check()?;
+        self.agents.check()?;
         self.sessions.check()?;
         self.log.check()
     }

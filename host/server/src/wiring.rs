@@ -9,7 +9,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
 use warbler_runtime::{HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
-use warbler_service::{Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy};
+use warbler_service::{
+    AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
+};
 use warbler_store::{Location, Store, StoreOptions};
 
 use crate::config::{self, Config};
@@ -44,6 +46,7 @@ impl Host {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             entropy: Arc::new(SystemEntropy),
+            agents: AgentPorts::default(),
         };
         let plugins = PluginOptions::new(env!("CARGO_PKG_VERSION").parse()?);
         let service =
@@ -129,6 +132,12 @@ fn service_options(config: &Config) -> anyhow::Result<Options> {
         connection_queue: size(limits.connection_queue),
         connections_per_session: size(limits.connections_per_session),
         session_sweep: Duration::from_secs(sessions.sweep_seconds),
+        agents: AgentOptions {
+            at_once: size(config.agents.replies_at_once),
+            document: ByteSize(config.agents.document_bytes),
+            tool_programs: config.agents.tool_programs.clone(),
+            tool_hosts: config.agents.tool_hosts.clone(),
+        },
         ..Options::default()
     })
 }

@@ -246,6 +246,11 @@ impl Connection {
                 self.chores.push(Box::pin(work));
             }
             ClientFrame::Typing(typing) => self.typing(typing.conversation),
+            ClientFrame::Stop(stop) => {
+                let (agents, caller) = (self.api.service().agents().clone(), self.caller.clone());
+                let work = async move { agents.stop(&caller, stop.conversation, stop.message).await };
+                self.chores.push(Box::pin(work));
+            }
             ClientFrame::Activity => {
                 if let Err(error) = self.api.service().authentication().activity(&self.caller) {
                     self.say(&HostFrame::Problem { problem: error.into() });

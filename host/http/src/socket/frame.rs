@@ -10,7 +10,7 @@ use warbler_domain::{ConversationId, MessageId, Sequence, SessionId, UserId};
 use crate::json::{Object, decode};
 use crate::problem::Problem;
 use crate::wire::body::BodyInput;
-use crate::wire::message::{ChangeView, MessageView};
+use crate::wire::message::{CautionView, ChangeView, MessageView};
 
 /// What a client says.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) enum ClientFrame {
     Send(Box<Send>),
     Read(Read),
     Typing(Typing),
+    Stop(Stop),
     Activity,
 }
 
@@ -93,6 +94,22 @@ pub(crate) struct Typing {
     pub(crate) conversation: ConversationId,
 }
 
+/// Stops an agent's reply: what was said so far stands.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stop {
+    /// `stop`.
+    #[schema(value_type = String)]
+    #[serde(rename = "op")]
+    _op: IgnoredAny,
+    /// Where.
+    #[schema(value_type = String, format = "uuid")]
+    pub(crate) conversation: ConversationId,
+    /// Which reply.
+    #[schema(value_type = String, format = "uuid")]
+    pub(crate) message: MessageId,
+}
+
 /// A person did something: the idle exit counts from here.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,9 +136,10 @@ impl ClientFrame {
             "send" => decode(bytes).map(|send| Self::Send(Box::new(send))),
             "read" => decode(bytes).map(Self::Read),
             "typing" => decode(bytes).map(Self::Typing),
+            "stop" => decode(bytes).map(Self::Stop),
             "activity" => decode::<Activity>(bytes).map(|_| Self::Activity),
             "hello" => decode(bytes).map(Self::Hello),
-            _ => Err(Problem::invalid("op", "the host knows the ops hello, send, read, typing and activity")
+            _ => Err(Problem::invalid("op", "the host knows the ops hello, send, read, typing, stop and activity")
                 .coded("unknown-op")),
         };
         let key = key.and_then(|key| key.as_str().filter(|_| op == "send").map(str::to_owned));
@@ -220,6 +238,23 @@ pub(crate) enum HostFrame<'a> {
         /// Who.
         #[schema(value_type = String, format = "uuid")]
         user: UserId,
+    },
+    /// An agent's reply as it grows.
+    Reply {
+        /// Where.
+        #[schema(value_type = String, format = "uuid")]
+        conversation: ConversationId,
+        /// The identifier that its message will have; that `message` takes the place of the reply.
+        #[schema(value_type = String, format = "uuid")]
+        message: MessageId,
+        /// Which agent.
+        #[schema(value_type = String, format = "uuid")]
+        user: UserId,
+        /// The whole text so far.
+        text: &'a str,
+        /// Why the text was taken back: nothing of it may be shown any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        withdrawn: Option<CautionView<'a>>,
     },
     /// Someone came or went.
     Presence {
@@ -320,7 +355,7 @@ mod tests {
 
         #[test]
         fn no_json_object_stops_the_reader(
-            op in prop_oneof!["hello|send|read|typing|activity", "[a-z]{0,8}"],
+            op in prop_oneof!["hello|send|read|typing|stop|activity", "[a-z]{0,8}"],
             fields in proptest::collection::btree_map(
                 "key|conversation|body|mentions|cursors|sequence|token|[a-z]{1,6}",
                 prop_oneof![
@@ -333,7 +368,7 @@ mod tests {
             let mut frame = serde_json::json!(fields);
             frame["op"] = op.into();
             let text = frame.to_string();
-            let known = ["hello", "send", "read", "typing", "activity"];
+            let known = ["hello", "send", "read", "typing", "stop", "activity"];
             match ClientFrame::read(&text) {
                 Ok(_) => prop_assert!(known.contains(&frame["op"].as_str().unwrap())),
                 Err(bad) => prop_assert!(["invalid", "unknown-op"].contains(&bad.problem.code()), "{text}: {bad:?}"),

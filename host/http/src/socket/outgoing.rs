@@ -6,7 +6,7 @@ use warbler_domain::{Event, Signal, UserId};
 use warbler_service::{Delivery, Live};
 
 use super::frame::HostFrame;
-use crate::wire::message::{ChangeView, MessageView};
+use crate::wire::message::{CautionView, ChangeView, MessageView};
 
 /// The answer to a send that is in the log.
 pub(super) fn sent(key: &str, event: &Event) -> Message {
@@ -54,6 +54,16 @@ fn write(live: &Live) -> String {
 fn signal_frame(signal: &Signal) -> Option<HostFrame<'_>> {
     Some(match signal {
         Signal::Typing { conversation, user } => HostFrame::Typing { conversation: *conversation, user: *user },
+        Signal::Reply { conversation, message, user, text, withdrawn } => HostFrame::Reply {
+            conversation: *conversation,
+            message: *message,
+            user: *user,
+            text,
+            withdrawn: withdrawn.as_ref().map(CautionView::from),
+        },
+        Signal::Support { conversation, state, person } => {
+            HostFrame::Changed { change: ChangeView::support(*conversation, state, *person) }
+        }
         Signal::Presence { user, online } => HostFrame::Presence { user: *user, online: *online },
         Signal::Read { conversation, user, sequence } => {
             HostFrame::Receipt { conversation: *conversation, user: *user, sequence: *sequence }

@@ -90,9 +90,10 @@ pub(crate) struct ChangeView<'a> {
     /// Where.
     #[schema(value_type = String, format = "uuid")]
     conversation: ConversationId,
-    /// The place that it took.
-    #[schema(value_type = u64)]
-    sequence: Sequence,
+    /// The place that it took; absent if it took none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    sequence: Option<Sequence>,
     /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "date-time")]
@@ -172,6 +173,15 @@ pub(crate) enum WhatChanged<'a> {
         #[schema(value_type = String, format = "uuid")]
         actor: UserId,
     },
+    /// A support conversation is in other hands. It takes no place.
+    Support {
+        /// `agent`, `waiting`, `person` or `closed`.
+        state: &'a str,
+        /// The person who has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, format = "uuid")]
+        person: Option<UserId>,
+    },
     /// The place is taken by something that is not for this reader.
     Taken,
 }
@@ -180,12 +190,17 @@ impl<'a> ChangeView<'a> {
     /// What happened in `event`, which is no new message.
     pub(crate) fn of(event: &'a Event) -> Self {
         let what = WhatChanged::of(event);
-        Self { conversation: event.conversation, sequence: event.sequence, at: Some(event.at), what }
+        Self { conversation: event.conversation, sequence: Some(event.sequence), at: Some(event.at), what }
     }
 
     /// A place that is taken by something that is not for the reader.
     pub(crate) const fn taken(conversation: ConversationId, sequence: Sequence) -> Self {
-        Self { conversation, sequence, at: None, what: WhatChanged::Taken }
+        Self { conversation, sequence: Some(sequence), at: None, what: WhatChanged::Taken }
+    }
+
+    /// A support conversation in other hands.
+    pub(crate) const fn support(conversation: ConversationId, state: &'a str, person: Option<UserId>) -> Self {
+        Self { conversation, sequence: None, at: None, what: WhatChanged::Support { state, person } }
     }
 }
 

@@ -23,7 +23,9 @@ use warbler_domain::{
 };
 use warbler_http::{Api, ApiOptions, Peer, router};
 use warbler_package::{Limits, Manifest, Package, embed_manifest};
-use warbler_service::{Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy};
+use warbler_service::{
+    AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
+};
 use warbler_store::{Location, MasterKey, Store, StoreOptions};
 use zeroize::Zeroizing;
 
@@ -283,6 +285,7 @@ async fn service() -> Service {
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),
+        agents: AgentPorts::default(),
     };
     Service::start(ports, options, PluginOptions::new("0.1.0".parse().unwrap())).await.unwrap()
 }
