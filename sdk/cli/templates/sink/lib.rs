@@ -9,8 +9,8 @@ use warbler_sdk::{BackupSink, BlobInfo, Failure, Plugin, config, storage, system
 
 /// Most names in one listing, as the contract says.
 const LISTED: u32 = 1_000;
-/// Longest name: a key of the storage has 256 bytes, and the head's begins with `head/`.
-const NAME: usize = 250;
+/// Longest name: a key of the storage has 256 bytes, and a head's begins with one of its own.
+const NAME: usize = 255;
 
 /// The tenant's configuration; `manifest.json` has its schema.
 #[derive(Deserialize)]
@@ -101,7 +101,7 @@ impl BackupSink for Sink {
         let after = after.map(head_key);
         let mut listed = Vec::new();
         for key in storage::keys(&head_key(prefix), after.as_deref(), LISTED) {
-            let name = key.strip_prefix("head/").unwrap_or_default();
+            let name = key.strip_prefix('=').unwrap_or_default();
             if let Some(head) = head(name)? {
                 listed.push(BlobInfo { name: name.to_owned(), size: head.size });
             }
@@ -119,11 +119,11 @@ impl BackupSink for Sink {
 }
 
 fn head_key(name: &str) -> String {
-    format!("head/{name}")
+    format!("={name}")
 }
 
 fn part_key(number: &str, at: u64) -> String {
-    format!("part/{number}/{at}")
+    format!("#{number}/{at}")
 }
 
 fn head(name: &str) -> Result<Option<Head>, Failure> {
@@ -173,7 +173,7 @@ mod tests {
         for size in [3_000, 10] {
             sink().put("a", &vec![7; size]).unwrap();
         }
-        assert_eq!(storage::keys("part/", None, 100).len(), 1);
+        assert_eq!(storage::keys("#", None, 100).len(), 1);
         let names: Vec<_> = sink().list("", None).unwrap().into_iter().map(|blob| (blob.name, blob.size)).collect();
         assert_eq!(names, [("a".to_owned(), 10)]);
         sink().delete("a").unwrap();
