@@ -118,7 +118,10 @@ impl<'a> Round<'a> {
             };
             let was_full = self.held() >= WINDOW;
             let done = match woken {
-                Woken::Read => Ok(read = true),
+                Woken::Read => {
+                    read = true;
+                    Ok(())
+                }
                 Woken::Ended(ended) => {
                     read = was_full;
                     self.settle(ended).await

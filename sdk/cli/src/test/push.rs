@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
-use warbler_domain::{LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency};
+use warbler_domain::{HookError, LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency};
 use warbler_package::PushKind;
 
 use super::Tally;
@@ -263,8 +263,7 @@ pub(super) async fn conformance(harness: &mut Harness, server: &Server, mut sett
             server.play(vec![Answer { status, path: None, headers: BTreeMap::new(), body: Value::Null }]);
             let batch = batch(harness, server, &vec![NotificationFields::default(); many]);
             let outcome = match provider.deliver(&batch).await {
-                Ok(_) => Ok(()),
-                Err(warbler_domain::HookError::Refused(_)) => Ok(()),
+                Ok(_) | Err(HookError::Refused(_)) => Ok(()),
                 Err(error) => Err(explain(&error)),
             };
             tally.count(&format!("answers for {many} while the provider {name}"), &outcome);

@@ -59,7 +59,8 @@ impl BackupSink for Sink {
             return Err(Failure::Unsupported(format!("a name must have 1 to {NAME} bytes")));
         }
         let before = head(name)?;
-        let number: String = system::random(8).iter().map(|byte| format!("{byte:02x}")).collect();
+        let number =
+            format!("{:016x}", system::random(8).iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)));
         let now = Head { number, size: length(bytes), part: self.part as u64 };
         for (at, part) in bytes.chunks(self.part).enumerate() {
             if let Err(full) = storage::set(&part_key(&now.number, at as u64), part) {
