@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use warbler_domain::{BackupSink, HookError};
 
-pub(super) use faults::run as run_faults;
+pub(super) use faults::{Disturbed, run as run_faults};
 pub(super) use proxy::Proxy;
 pub(super) use setting::SinkCase;
 
