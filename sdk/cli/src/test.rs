@@ -11,6 +11,7 @@ mod harness;
 mod ports;
 mod push;
 mod server;
+mod sink;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -177,7 +178,14 @@ impl Run {
                 push::conformance(&mut self.harness, &self.server, setting, &mut self.tally).await;
                 conformance::configs(&mut self.harness, &mut self.tally).await;
             }
-            Hook::BackupSink => bail!("{} is a backup sink, which cannot be tested yet", self.harness.package().name()),
+            Hook::BackupSink => {
+                let log = sink::check(self.harness.component(), &folder, &mut self.tally).await?;
+                for line in log.take() {
+                    if self.verbose || self.tally.failed > 0 {
+                        println!("        log: {line}");
+                    }
+                }
+            }
         }
         Ok(())
     }

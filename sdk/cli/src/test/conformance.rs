@@ -15,7 +15,7 @@ use super::{Tally, corpus};
 const ROUNDS: usize = 40;
 
 /// Configurations that no schema would let through, or that are no JSON at all.
-const BAD_CONFIGS: [(&str, &str); 6] = [
+pub(super) const BAD_CONFIGS: [(&str, &str); 6] = [
     ("no JSON", "\u{1}not json"),
     ("cut off", "{\"words\": [\"a\""),
     ("an array", "[]"),

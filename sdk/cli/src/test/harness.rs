@@ -128,6 +128,11 @@ impl Harness {
         &self.package
     }
 
+    /// The bytes of the package.
+    pub(super) fn component(&self) -> Bytes {
+        self.component.clone()
+    }
+
     /// The time, as the plugin sees it.
     #[allow(clippy::unused_self)] // It is the harness that decides which clock there is.
     pub(super) fn now(&self) -> Timestamp {

@@ -4,25 +4,81 @@
 mod blobs;
 mod faults;
 mod lists;
+mod load;
 mod proxy;
 mod setting;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use warbler_domain::{BackupSink, HookError};
-
-pub(super) use faults::{Disturbed, run as run_faults};
-pub(super) use proxy::Proxy;
-pub(super) use setting::SinkCase;
+use uuid::Uuid;
+use warbler_domain::{BackupSink, HookError, LoadError};
+use warbler_runtime::Runtime;
 
 use super::Tally;
-use super::expect::explain;
+use super::conformance::BAD_CONFIGS;
+use super::expect::{explain, with_causes};
+use super::ports::Log;
+use faults::Disturbed;
+use load::Subject;
+use proxy::Proxy;
+use setting::SinkCase;
+
+/// How long the host waits for a server that is known not to answer.
+const HASTE: Duration = Duration::from_millis(500);
+
+/// Tests a package with what `cases/sink.json` says.
+pub(super) async fn check(component: Bytes, cases: &Path, tally: &mut Tally) -> Result<Arc<Log>> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let case = SinkCase::read(cases, variable).map_err(anyhow::Error::msg)?;
+    let server = case.address().map_err(anyhow::Error::msg)?;
+    let subject = Subject::new(component)?;
+    // Names of their own, so that a run neither meets another nor what is kept there for good.
+    let folder = format!("warbler-check/{}", Uuid::now_v7());
+    let host = subject.host(server.into_iter().collect(), None)?;
+    println!("conformance of a backup sink, below {folder}");
+    match subject.load(&host, &case).await {
+        Ok(sink) => run(&sink, &folder, tally).await,
+        Err(error) => tally.count("starts", &Err(with_causes(&error))),
+    }
+    for (name, config) in BAD_CONFIGS {
+        let outcome = bears(&subject, &host, config, &case).await;
+        tally.count(&format!("bears a configuration that is {name}"), &outcome);
+    }
+    drop(host);
+    let Some(server) = server else {
+        println!("  SKIPPED: no faults are injected, because cases/sink.json names no `server`");
+        return Ok(subject.log);
+    };
+    println!("conformance of a backup sink, with faults before {server}");
+    let proxy = Proxy::start(server).await.context("the proxy cannot listen")?;
+    let through = case.through(proxy.address());
+    let reachable = BTreeSet::from([proxy.address()]);
+    let (host, hasty) = (subject.host(reachable.clone(), None)?, subject.host(reachable, Some(HASTE))?);
+    match (subject.load(&host, &through).await, subject.load(&hasty, &through).await) {
+        (Ok(sink), Ok(hasty)) => faults::run(&Disturbed { sink, hasty, proxy }, &folder, tally).await,
+        (Err(error), _) | (_, Err(error)) => tally.count("starts", &Err(with_causes(&error))),
+    }
+    Ok(subject.log)
+}
+
+/// Whether `init` takes a configuration or refuses it with a sentence.
+async fn bears(subject: &Subject, host: &Runtime, config: &str, case: &SinkCase) -> Result<(), String> {
+    match subject.load_with(host, config.to_owned(), case).await {
+        Err(LoadError::InitRefused { text }) if text.trim().is_empty() => Err("it refuses without a word".into()),
+        Ok(_) | Err(LoadError::InitRefused { .. }) => Ok(()),
+        Err(error) => Err(with_causes(&error)),
+    }
+}
 
 /// Runs the checks that need no faults, below `folder`, which is the run's own.
-pub(super) async fn run(sink: &Arc<dyn BackupSink>, folder: &str, tally: &mut Tally) {
+async fn run(sink: &Arc<dyn BackupSink>, folder: &str, tally: &mut Tally) {
     blobs::run(sink, folder, tally).await;
     lists::run(sink, folder, tally).await;
     tally.count("leaves nothing behind", &lists::clear(sink, folder).await);

@@ -14,13 +14,13 @@ use super::{bytes, get, holds, is_transient, lists, put};
 const LONG: usize = 12 << 20;
 
 /// A sink behind a proxy.
-pub(in crate::test) struct Disturbed {
+pub(super) struct Disturbed {
     /// Loaded in a host with the limits of a real one.
-    pub(in crate::test) sink: Arc<dyn BackupSink>,
+    pub(super) sink: Arc<dyn BackupSink>,
     /// The same in a host that waits a moment only, for servers that do not answer.
-    pub(in crate::test) hasty: Arc<dyn BackupSink>,
+    pub(super) hasty: Arc<dyn BackupSink>,
     /// What it is behind of.
-    pub(in crate::test) proxy: Proxy,
+    pub(super) proxy: Proxy,
 }
 
 impl Disturbed {
@@ -31,7 +31,7 @@ impl Disturbed {
 }
 
 /// Runs them below `folder`.
-pub(in crate::test) async fn run(disturbed: &Disturbed, folder: &str, tally: &mut Tally) {
+pub(super) async fn run(disturbed: &Disturbed, folder: &str, tally: &mut Tally) {
     let proxy = &disturbed.proxy;
     for (what, fault, length) in [
         ("the server does not answer", Fault::Silent, 1_000),

@@ -26,7 +26,7 @@ pub(super) enum Fault {
 }
 
 /// The proxy, until it is dropped.
-pub(in crate::test) struct Proxy {
+pub(super) struct Proxy {
     address: SocketAddr,
     /// The present fault; connections end when it changes, because a client keeps them open.
     fault: watch::Sender<Fault>,
@@ -38,7 +38,7 @@ const LONGEST_HEAD: usize = 64 << 10;
 
 impl Proxy {
     /// Listens on a free port of the loopback interface, in front of `server`.
-    pub(in crate::test) async fn start(server: SocketAddr) -> std::io::Result<Self> {
+    pub(super) async fn start(server: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (fault, seen) = watch::channel(Fault::None);
@@ -62,7 +62,7 @@ impl Proxy {
     }
 
     /// Where it listens.
-    pub(in crate::test) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 

@@ -13,19 +13,19 @@ const FILE: &str = "sink.json";
 /// free port and its passwords need not be written down.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::test) struct SinkCase {
+pub(super) struct SinkCase {
     /// The sink's configuration.
-    pub(in crate::test) config: serde_json::Value,
+    pub(super) config: serde_json::Value,
     /// Its secrets.
     #[serde(default)]
-    pub(in crate::test) secrets: BTreeMap<String, String>,
+    pub(super) secrets: BTreeMap<String, String>,
     /// The field of the configuration that holds the server's address. Without it no faults are injected.
-    pub(in crate::test) server: Option<String>,
+    pub(super) server: Option<String>,
 }
 
 impl SinkCase {
     /// Reads the file in the folder of cases.
-    pub(in crate::test) fn read(cases: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(super) fn read(cases: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let file = cases.join(FILE);
         let text = std::fs::read_to_string(&file).map_err(|error| {
             format!(
@@ -46,7 +46,7 @@ impl SinkCase {
 
     /// The server's `http` address, behind which faults can be injected: the text that stands in the
     /// configuration, and where it leads.
-    pub(in crate::test) fn address(&self) -> Result<Option<SocketAddr>, String> {
+    pub(super) fn address(&self) -> Result<Option<SocketAddr>, String> {
         let Some(field) = &self.server else { return Ok(None) };
         let address = self.config.get(field).and_then(serde_json::Value::as_str);
         let address = address.ok_or_else(|| format!("`server` names {field:?}, which is no text in `config`"))?;
@@ -60,7 +60,7 @@ impl SinkCase {
     }
 
     /// The same with `proxy` in the server's place.
-    pub(in crate::test) fn through(&self, proxy: SocketAddr) -> Self {
+    pub(super) fn through(&self, proxy: SocketAddr) -> Self {
         let mut case = self.clone();
         if let Some(address) = self.server.as_ref().and_then(|field| case.config.get_mut(field)) {
             let rest = address.as_str().and_then(|text| text.strip_prefix("http://")).unwrap_or_default();
