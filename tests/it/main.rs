@@ -13,5 +13,6 @@ mod crash;
 mod hostile;
 mod lifecycle;
 mod resume;
+mod sinks;
 mod tidy;
 mod tls;

@@ -2,6 +2,7 @@
 //! client of its API, and hostile guests.
 
 pub mod client;
+pub mod counterpart;
 pub mod guests;
 pub mod host;
 pub mod packages;

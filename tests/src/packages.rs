@@ -76,14 +76,22 @@ impl Packed {
 /// # Errors
 /// It was not built.
 pub fn bundled(name: &str) -> Result<Packed> {
+    let path = bundled_file(name)?;
+    let signature = fs::read_to_string(path.with_extension("wasm.minisig"))?;
+    Ok(Packed { bytes: fs::read(&path)?, signatures: vec![signature] })
+}
+
+/// The file of the bundled plugin called `name`.
+///
+/// # Errors
+/// It was not built.
+pub fn bundled_file(name: &str) -> Result<PathBuf> {
     let mut files = fs::read_dir(folder()?)?.filter_map(|entry| Some(entry.ok()?.path()));
     let fits = |path: &PathBuf| {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         file.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')) && file.ends_with(".wasm")
     };
-    let path = files.find(fits).with_context(|| format!("{name} was not built; run: cargo xtask test"))?;
-    let signature = fs::read_to_string(path.with_extension("wasm.minisig"))?;
-    Ok(Packed { bytes: fs::read(&path)?, signatures: vec![signature] })
+    files.find(fits).with_context(|| format!("{name} was not built; run: cargo xtask test"))
 }
 
 /// A package of any component, signed with the development key.

@@ -1,11 +1,15 @@
 //! What building and testing need beside Rust itself, and how to come by it.
 
+mod counterparts;
+
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::shell;
+
+pub(crate) use counterparts::folder as counterparts;
 
 /// A program or file from outside, and Debian's packages that bring it.
 struct Need {
@@ -40,6 +44,12 @@ const NEEDS: &[Need] = &[
         packages: &["python3-pip"],
         is_there: || shell::has("pip") || shell::has("pip3"),
     },
+    Need {
+        what: "Python's venv",
+        for_what: "the servers that tests talk to",
+        packages: &["python3-venv"],
+        is_there: has_venv,
+    },
 ];
 
 /// Installs what is missing, or says what to install.
@@ -49,11 +59,17 @@ pub(crate) fn run() -> Result<()> {
         let _ = shell::output(Command::new("rustup").args(["target", "add", "wasm32-unknown-unknown"]));
     }
     let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.is_there)()).collect();
-    if missing.is_empty() {
-        println!("everything is there");
-        return Ok(());
+    if !missing.is_empty() {
+        install(&missing)?;
     }
-    for need in &missing {
+    counterparts::install()?;
+    println!("everything is there");
+    Ok(())
+}
+
+/// Installs Debian's packages, or says which ones to install.
+fn install(missing: &[&Need]) -> Result<()> {
+    for need in missing {
         println!("missing: {}, for {}", need.what, need.for_what);
     }
     let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
@@ -80,6 +96,10 @@ fn has_wasm_toolchain() -> bool {
         && shell::output(Command::new("/usr/bin/rustc").args(["--print", "sysroot"]))
             .is_some_and(|sysroot| Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir());
     by_rustup || by_debian
+}
+
+fn has_venv() -> bool {
+    shell::output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some()
 }
 
 fn is_root() -> bool {

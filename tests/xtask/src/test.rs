@@ -35,5 +35,6 @@ fn plugins(cargo: &mut Command) -> &mut Command {
 /// `cargo nextest` where it is installed, for its speed; else `cargo test`.
 fn runner(cargo: &mut Command) -> &mut Command {
     let cargo = cargo.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", demo::binaries());
+    let cargo = cargo.env("WARBLER_COUNTERPARTS", setup::counterparts());
     if shell::has("cargo-nextest") { cargo.args(["nextest", "run"]) } else { cargo.arg("test") }
 }

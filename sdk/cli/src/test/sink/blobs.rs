@@ -99,9 +99,8 @@ async fn missing(sink: &Arc<dyn BackupSink>, folder: &str) -> Result<(), String>
 }
 
 async fn deletes(sink: &Arc<dyn BackupSink>, folder: &str) -> Result<(), String> {
-    let delete = async |name: &str| {
-        sink.delete(name).await.map_err(|error| format!("delete {name:?}: {}", explain(&error)))
-    };
+    let delete =
+        async |name: &str| sink.delete(name).await.map_err(|error| format!("delete {name:?}: {}", explain(&error)));
     let (name, neighbour) = (format!("{folder}/delete/one"), format!("{folder}/delete/other"));
     put(sink, &name, &bytes(9, 5)).await?;
     put(sink, &neighbour, &bytes(9, 6)).await?;

@@ -45,7 +45,8 @@ fn check(what: &str, page: &[BlobEntry], expected: &[&str]) -> Result<(), String
     if came == expected {
         return Ok(());
     }
-    let at = came.iter().zip(expected).position(|(one, two)| one != two).unwrap_or_else(|| came.len().min(expected.len()));
+    let at =
+        came.iter().zip(expected).position(|(one, two)| one != two).unwrap_or_else(|| came.len().min(expected.len()));
     Err(format!(
         "{what}: expected {} names, got {}; at place {at} expected {:?}, got {:?}",
         expected.len(),
@@ -112,7 +113,11 @@ pub(super) async fn clear(sink: &Arc<dyn BackupSink>, folder: &str) -> Result<()
             return Ok(());
         }
         if before.as_ref() == Some(&listed) {
-            return Err(format!("{} blobs are listed that were deleted, such as {:?}", listed.len(), names(&listed).first()));
+            return Err(format!(
+                "{} blobs are listed that were deleted, such as {:?}",
+                listed.len(),
+                names(&listed).first()
+            ));
         }
         let entries: Vec<String> = listed.iter().map(|entry| entry.name.clone()).collect();
         stream::iter(entries).map(delete).buffer_unordered(AT_ONCE).try_collect::<()>().await?;

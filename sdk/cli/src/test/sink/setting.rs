@@ -55,7 +55,8 @@ impl SinkCase {
         };
         let authority = rest.split('/').next().unwrap_or_default();
         let authority = if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
-        let found = authority.to_socket_addrs().map_err(|error| format!("{authority:?} cannot be looked up: {error}"))?;
+        let found =
+            authority.to_socket_addrs().map_err(|error| format!("{authority:?} cannot be looked up: {error}"))?;
         found.into_iter().next().map(Some).ok_or_else(|| format!("{authority:?} has no address"))
     }
 
@@ -112,9 +113,10 @@ mod tests {
 
     #[test]
     fn the_server_is_found_and_replaced() {
-        let case =
-            parse(r#"{"config": {"endpoint": "http://127.0.0.1:${PORT}/dav", "a": ["${PORT}"]}, "server": "endpoint"}"#)
-                .unwrap();
+        let case = parse(
+            r#"{"config": {"endpoint": "http://127.0.0.1:${PORT}/dav", "a": ["${PORT}"]}, "server": "endpoint"}"#,
+        )
+        .unwrap();
         assert_eq!(case.address(), Ok(Some("127.0.0.1:9000".parse().unwrap())));
         let through = case.through("127.0.0.1:7".parse().unwrap());
         assert_eq!(through.config, serde_json::json!({"endpoint": "http://127.0.0.1:7/dav", "a": ["9000"]}));

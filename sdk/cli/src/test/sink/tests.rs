@@ -81,7 +81,8 @@ impl BackupSink for Memory {
             all.sort_by_key(|name| name.split('/').collect::<Vec<_>>());
         }
         let chosen = all.into_iter().filter(|name| {
-            name.starts_with(prefix) && (name.as_str() > after || (crime == Crime::RepeatsTheLastName && *name == after))
+            name.starts_with(prefix)
+                && (name.as_str() > after || (crime == Crime::RepeatsTheLastName && *name == after))
         });
         let most = match crime {
             Crime::ListsInOnePage => usize::MAX,
