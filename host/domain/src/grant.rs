@@ -15,6 +15,8 @@ pub struct Grants {
     pub secrets: BTreeSet<String>,
     /// `host:port` pairs that it may call; a leading `*.` stands for any subdomain.
     pub http: BTreeSet<String>,
+    /// Folders of the host's disk that it may use, by the operator's names; `*` stands for all.
+    pub folders: BTreeSet<String>,
     /// The tenant's and the built-in word lists.
     pub lexicons: bool,
     /// Chat models.

@@ -5,6 +5,7 @@
 mod agent;
 mod bindings;
 mod call;
+mod folders;
 mod imports;
 mod meter;
 mod models;

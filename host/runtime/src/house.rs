@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use warbler_domain::{Clock, TenantId};
+use warbler_domain::{Clock, Folders, TenantId};
 use wasmtime::Engine;
 
 use crate::compile::Compiler;
@@ -28,6 +28,7 @@ pub(crate) struct House {
     pub(crate) client: Client,
     pub(crate) key: RuntimeKey,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) folders: Arc<dyn Folders>,
     pub(crate) reuse: Reuse,
     pub(crate) share: Share,
     pub(crate) init_deadline: Duration,

@@ -10,6 +10,7 @@ mod compile;
 mod engine;
 mod error;
 mod failure;
+mod folders;
 mod hook;
 mod house;
 mod http;
@@ -35,6 +36,7 @@ mod ticker;
 mod wasi;
 
 pub use error::RuntimeError;
+pub use folders::DiskFolders;
 pub use http::{Resolver, SystemResolver};
 pub use options::{HttpOptions, Pool, Reuse, RuntimeKey, RuntimeOptions, Share, Together};
 pub use runtime::{Runtime, Usage};

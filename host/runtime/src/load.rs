@@ -90,6 +90,8 @@ fn mould(house: &Arc<House>, request: &LoadRequest) -> Mould {
         secrets: Arc::clone(&ports.secrets),
         log: Arc::new(LogGate::new(Arc::clone(&ports.log), Arc::clone(&house.clock))),
         fetcher: Fetcher::new(house.client.clone()),
+        tenant: request.tenant,
+        folders: Arc::clone(&house.folders),
         clock: Arc::clone(&house.clock),
     };
     Mould {

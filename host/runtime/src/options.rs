@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use warbler_domain::{ByteSize, Clock, SystemClock};
+use warbler_domain::{ByteSize, Clock, Folders, NoFolders, SystemClock};
 use zeroize::Zeroizing;
 
 use crate::Resolver;
@@ -179,6 +179,8 @@ pub struct RuntimeOptions {
     pub snapshots: bool,
     /// Components that are compiled at a time, each on one thread.
     pub compilers: usize,
+    /// Folders of the disk that the operator named, for plugins with the permission `folders`.
+    pub folders: Arc<dyn Folders>,
     /// Tells plugins the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -199,6 +201,7 @@ impl RuntimeOptions {
             snapshots: true,
             // One, so that compiling never takes more than one core from live traffic.
             compilers: 1,
+            folders: Arc::new(NoFolders),
             clock: Arc::new(SystemClock),
         }
     }

@@ -48,6 +48,7 @@ fn import(name: &str, grants: &Grants) -> Result<(), &'static str> {
         Some("storage") => grants.storage_quota.is_some(),
         Some("secrets") => !grants.secrets.is_empty(),
         Some("http") => !grants.http.is_empty(),
+        Some("folders") => !grants.folders.is_empty(),
         Some("lexicons") => grants.lexicons,
         Some("models") => grants.models,
         Some("conversation") => grants.conversation,

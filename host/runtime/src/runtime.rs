@@ -57,6 +57,7 @@ impl Runtime {
             client: Client::new(options.http)?,
             key: options.key,
             clock: options.clock,
+            folders: options.folders,
             reuse: options.reuse,
             lanes: Arc::new(Semaphore::new(options.share.lanes.max(1))),
             places: Places::of_all(&options.share, options.pool.instances),

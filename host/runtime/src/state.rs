@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use warbler_domain::{Clock, Grants, Lexicons, PluginStorage, SecretSource};
+use warbler_domain::{Clock, Folders, Grants, Lexicons, PluginStorage, SecretSource, TenantId};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::hook::Lending;
@@ -20,6 +20,9 @@ pub(crate) struct Lent {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) log: Arc<LogGate>,
     pub(crate) fetcher: Fetcher,
+    /// Whose installation it is, and so whose part of a folder it sees.
+    pub(crate) tenant: TenantId,
+    pub(crate) folders: Arc<dyn Folders>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -127,7 +127,8 @@ impl Config {
             .chain(tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]))
             .chain(keys.master_file.as_mut())
             .chain(operator.token_file.as_mut())
-            .chain(plugins.cache.as_mut());
+            .chain(plugins.cache.as_mut())
+            .chain(plugins.folders.values_mut());
         for path in paths {
             *path = folder.join(&*path);
         }

@@ -8,7 +8,7 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
-use warbler_runtime::{HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
+use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{
     AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
 };
@@ -93,6 +93,7 @@ fn runtime_options(config: &Config) -> anyhow::Result<RuntimeOptions> {
     let mut options = RuntimeOptions::new(runtime_key(config)?);
     options.cache = config.plugin_cache();
     options.pool = Pool { instances: config.plugins.instances, memory: ByteSize(config.plugins.memory_bytes) };
+    options.folders = Arc::new(DiskFolders::new(config.plugins.folders.clone()));
     options.http =
         HttpOptions { private_addresses: config.plugins.allow_private_http.clone(), ..HttpOptions::default() };
     Ok(options)

@@ -18,6 +18,8 @@ pub enum Permission {
     Secrets,
     /// HTTP requests to named hosts.
     Http,
+    /// Folders of the host's disk that the operator named.
+    Folders,
     /// The tenant's and the host's word lists.
     Lexicons,
     /// The operator's model profiles.
@@ -40,6 +42,7 @@ impl Permission {
             Self::Storage => "storage",
             Self::Secrets => "secrets",
             Self::Http => "http",
+            Self::Folders => "folders",
             Self::Lexicons => "lexicons",
             Self::Models => "models",
             Self::Conversation => "conversation",
@@ -100,6 +103,16 @@ impl Selection {
         }
     }
 
+    /// The names, with `*` for all of them.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::All(true) => BTreeSet::from(["*".to_owned()]),
+            Self::All(false) => BTreeSet::new(),
+            Self::Named(names) => names.iter().map(ToString::to_string).collect(),
+        }
+    }
+
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::All(true), _) => true,
@@ -127,6 +140,9 @@ pub struct Permissions {
     #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "distinct")]
     #[schemars(length(max = 64))]
     pub http: BTreeSet<HttpHost>,
+    /// Folders of the host's disk that the operator named: `true` for all, or their names.
+    #[serde(skip_serializing_if = "Selection::is_none")]
+    pub folders: Selection,
     /// Word lists: `true` for all, or their names.
     #[serde(skip_serializing_if = "Selection::is_none")]
     pub lexicons: Selection,
@@ -155,6 +171,7 @@ impl Permissions {
             Permission::Storage => self.storage.is_some(),
             Permission::Secrets => !self.secrets.is_empty(),
             Permission::Http => !self.http.is_empty(),
+            Permission::Folders => !self.folders.is_none(),
             Permission::Lexicons => !self.lexicons.is_none(),
             Permission::Models => !self.models.is_none(),
             Permission::Conversation => self.conversation,
@@ -182,6 +199,7 @@ impl Permissions {
             (Permission::Storage, room(self) <= room(granted)),
             (Permission::Secrets, self.secrets.is_subset(&granted.secrets)),
             (Permission::Http, self.http.iter().all(reaches)),
+            (Permission::Folders, granted.folders.covers(&self.folders)),
             (Permission::Lexicons, granted.lexicons.covers(&self.lexicons)),
             (Permission::Models, granted.models.covers(&self.models)),
             (Permission::Conversation, granted.conversation || !self.conversation),

@@ -37,6 +37,7 @@ mod bindings;
 pub mod config;
 mod decision;
 mod export;
+pub mod folders;
 pub mod http;
 pub mod lexicons;
 pub mod log;

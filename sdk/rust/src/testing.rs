@@ -24,7 +24,7 @@ use crate::{Body, ConversationKind, Endpoint, Message, Notification, Party, Role
 
 pub use room::Room;
 
-pub(crate) use imports::{http, lexicons, log, models, secrets, storage, system};
+pub(crate) use imports::{folders, http, lexicons, log, models, secrets, storage, system};
 
 thread_local! {
     static HOST: RefCell<Host> = RefCell::new(Host::new());
@@ -46,6 +46,7 @@ pub struct Host {
     secrets: BTreeMap<String, String>,
     storage: BTreeMap<String, Vec<u8>>,
     quota: Option<usize>,
+    folders: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     http: Option<Responder>,
     models: Option<Answerer>,
     embedder: Option<Embedder>,
@@ -86,6 +87,13 @@ impl Host {
     #[must_use]
     pub fn with_stored(mut self, key: &str, value: &[u8]) -> Self {
         self.storage.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds an empty folder of the operator's.
+    #[must_use]
+    pub fn with_folder(mut self, name: &str) -> Self {
+        self.folders.insert(name.to_owned(), BTreeMap::new());
         self
     }
 

@@ -10,6 +10,7 @@ wasmtime::component::bindgen!({
         world after-commit {
             import warbler:plugin/models@0.1.0;
             import warbler:plugin/conversation@0.1.0;
+            import warbler:plugin/folders@0.1.0;
             export warbler:plugin/agent@0.1.0;
             export warbler:plugin/push@0.1.0;
             export warbler:plugin/backup-sink@0.1.0;

@@ -1,6 +1,6 @@
 //! Plugins: where their compiled code is kept, and what they may reach at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -19,6 +19,10 @@ pub(crate) struct Plugins {
     /// Private addresses that plugins may call all the same, if a tenant grants it: "ADDRESS:PORT". All others
     /// are refused, whatever a name resolves to.
     pub(crate) allow_private_http: BTreeSet<SocketAddr>,
+    /// Folders of this machine that plugins may use, if a tenant grants it, by the names that tenants know them by.
+    /// Each tenant has a folder of its own in each, named by its id. They have to be there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) folders: BTreeMap<String, PathBuf>,
     /// Instances of all plugins together, idle ones included.
     pub(crate) instances: u32,
     /// The greatest memory that any one instance can be granted, in bytes.
@@ -27,14 +31,33 @@ pub(crate) struct Plugins {
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { cache: None, allow_private_http: BTreeSet::new(), instances: 1_000, memory_bytes: 256 * 1024 * 1024 }
+        Self {
+            cache: None,
+            allow_private_http: BTreeSet::new(),
+            folders: BTreeMap::new(),
+            instances: 1_000,
+            memory_bytes: 256 * 1024 * 1024,
+        }
     }
+}
+
+/// Whether tenants can name a folder so: as all resources of a host that they are granted by name.
+fn is_name(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(known)
 }
 
 impl Plugins {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         // Each instance takes up to four mappings, of which Linux gives a process 65,530 unless told otherwise.
         range("plugins.instances", self.instances.into(), 1, 15_000)?;
-        range("plugins.memory_bytes", self.memory_bytes, 1024 * 1024, 1 << 30)
+        range("plugins.memory_bytes", self.memory_bytes, 1024 * 1024, 1 << 30)?;
+        match self.folders.keys().find(|name| !is_name(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let text = format!("the name {name:?} must be 1 to 64 characters of a-z, 0-9 and `-`");
+                Err(ConfigError::Value { key: "plugins.folders", text })
+            }
+        }
     }
 }

@@ -194,6 +194,7 @@ pub(super) fn grants(granted: &Granted) -> Grants {
         storage_quota: granted.storage.map(|storage| storage.quota_bytes),
         secrets: granted.secrets.iter().map(ToString::to_string).collect(),
         http: granted.http.iter().map(ToString::to_string).collect(),
+        folders: granted.folders.names(),
         lexicons: !granted.lexicons.is_none(),
         models: !granted.models.is_none(),
         conversation: granted.conversation,

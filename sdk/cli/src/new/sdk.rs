@@ -21,6 +21,7 @@ const SOURCE: [(&str, &str); 20] = embedded!("../../../rust":
     "src/config.rs",
     "src/decision.rs",
     "src/export.rs",
+    "src/folders.rs",
     "src/http.rs",
     "src/lexicons.rs",
     "src/lib.rs",

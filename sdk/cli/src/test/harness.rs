@@ -208,6 +208,7 @@ pub(super) fn grants(asked: &Permissions) -> Grants {
         storage_quota: asked.storage.map(|storage| storage.quota_bytes),
         secrets: asked.secrets.iter().map(ToString::to_string).collect(),
         http: asked.http.iter().map(ToString::to_string).collect(),
+        folders: asked.folders.names(),
         lexicons: !asked.lexicons.is_none(),
         models: !asked.models.is_none(),
         conversation: asked.conversation,

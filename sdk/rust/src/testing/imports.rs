@@ -101,6 +101,43 @@ pub(crate) mod lexicons {
     }
 }
 
+pub(crate) mod folders {
+    use std::collections::BTreeMap;
+
+    use crate::folders::{Error, FileInfo};
+    use crate::testing::HOST;
+
+    fn with<T>(folder: &str, work: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T) -> Result<T, Error> {
+        HOST.with_borrow_mut(|host| match host.folders.get_mut(folder) {
+            Some(files) => Ok(work(files)),
+            None => Err(Error::NoFolder(format!("the operator named no folder {folder:?}"))),
+        })
+    }
+
+    pub(crate) fn put(folder: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        with(folder, |files| drop(files.insert(name.to_owned(), bytes.to_owned())))
+    }
+
+    pub(crate) fn get(folder: &str, name: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, Error> {
+        let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let part = |bytes: &Vec<u8>| bytes.iter().copied().skip(number(offset)).take(number(length)).collect();
+        with(folder, |files| files.get(name).map(part))
+    }
+
+    pub(crate) fn list(folder: &str, prefix: &str, after: Option<&str>) -> Result<Vec<FileInfo>, Error> {
+        with(folder, |files| {
+            let chosen = files.iter().filter(|(name, _)| name.starts_with(prefix));
+            let chosen = chosen.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+            let info = |(name, bytes): (&String, &Vec<u8>)| FileInfo { name: name.clone(), size: bytes.len() as u64 };
+            chosen.take(1_000).map(info).collect()
+        })
+    }
+
+    pub(crate) fn delete(folder: &str, name: &str) -> Result<(), Error> {
+        with(folder, |files| drop(files.remove(name)))
+    }
+}
+
 pub(crate) mod http {
     use crate::http::{Error, Request, Response};
     use crate::testing::HOST;

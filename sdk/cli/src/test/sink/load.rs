@@ -1,6 +1,6 @@
 //! Loading a sink in the real runtime, with the limits that a host gives to sinks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,14 @@ use warbler_domain::{
     BackupSink, HookLimits, InstallationId, Instances, LoadError, LoadRequest, PluginPorts, PluginRuntime, TenantId,
 };
 use warbler_package::{Limits, Package};
-use warbler_runtime::{Runtime, RuntimeKey, RuntimeOptions};
+use warbler_runtime::{DiskFolders, Runtime, RuntimeKey, RuntimeOptions};
 
 use super::SinkCase;
 use crate::test::harness::grants;
 use crate::test::ports::{Log, Secrets, Storage};
+
+/// What the suite's host calls the only folder that its operator named.
+const FOLDER: &str = "test";
 
 /// What is tested, and what it is lent.
 pub(super) struct Subject {
@@ -25,13 +28,16 @@ pub(super) struct Subject {
     pub(super) log: Arc<Log>,
     /// Holds compiled code, so that each further host takes no time.
     cache: tempfile::TempDir,
+    /// The folder [`FOLDER`] of sinks that keep blobs on the host's disk.
+    folder: tempfile::TempDir,
 }
 
 impl Subject {
     pub(super) fn new(component: Bytes) -> Result<Self> {
         let package = Package::read(&component, &Limits::default()).context("the package is refused")?;
-        let cache = tempfile::tempdir().context("no temporary folder can be made")?;
-        Ok(Self { package, component, log: Arc::default(), cache })
+        let temporary = || tempfile::tempdir().context("no temporary folder can be made");
+        let (cache, folder) = (temporary()?, temporary()?);
+        Ok(Self { package, component, log: Arc::default(), cache, folder })
     }
 
     /// A host that lets plugins reach `servers`, wherever they are, and waits for answers for so long.
@@ -39,6 +45,8 @@ impl Subject {
         // The cache lives only as long as this program, so its key keeps nobody out.
         let mut options = RuntimeOptions::new(RuntimeKey::new([0; 32]));
         options.cache = Some(self.cache.path().to_owned());
+        let folders = BTreeMap::from([(FOLDER.to_owned(), self.folder.path().to_owned())]);
+        options.folders = Arc::new(DiskFolders::new(folders));
         options.pool.memory = HookLimits::backup_sink().memory;
         options.http.private_addresses = servers;
         options.http.timeout = timeout.unwrap_or(options.http.timeout);
