@@ -15,7 +15,7 @@ macro_rules! embedded {
 const CONTRACT: [(&str, &str); 4] =
     embedded!("../../../../wit/v0.1": "hooks.wit", "host.wit", "types.wit", "worlds.wit");
 
-const SOURCE: [(&str, &str); 20] = embedded!("../../../rust":
+const SOURCE: [(&str, &str); 21] = embedded!("../../../rust":
     "README.md",
     "src/bindings.rs",
     "src/config.rs",
