@@ -215,7 +215,8 @@ mod tests {
         for (_, section) in schema["$defs"].as_object().unwrap() {
             let Some(fields) = section["properties"].as_object() else { continue };
             for (name, field) in fields {
-                assert!(text.contains(&format!("{name} = ")), "{name} is not in the example");
+                let shown = [format!("{name} = "), format!(".{name}]")];
+                assert!(shown.iter().any(|shown| text.contains(shown)), "{name} is not in the example");
                 assert!(field["description"].is_string(), "{name} has no description");
             }
         }

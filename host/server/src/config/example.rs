@@ -31,7 +31,12 @@ pub(crate) fn example_with(config: &Config) -> Result<String, toml::ser::Error> 
     for line in all.lines().filter(|line| !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             text.push('\n');
-            comment(&mut text, property(&schema, None, name).map_or("", describe));
+            // A table within a section is a field of it.
+            let described = match name.split_once('.') {
+                Some((section, field)) => property(&schema, Some(section), field),
+                None => property(&schema, None, name),
+            };
+            comment(&mut text, described.map_or("", describe));
             // An optional section must not be there unless it was chosen.
             let present = chosen.get(name).is_some();
             push(&mut text, line, present);
@@ -58,7 +63,11 @@ fn with_samples(config: Config) -> Config {
         token_env: token_env.or_else(|| Some("WARBLER_OPERATOR_TOKEN".into())),
     };
     let cache = config.plugins.cache.or_else(|| Some("data/plugins".into()));
-    let plugins = Plugins { cache, ..config.plugins };
+    let mut folders = config.plugins.folders;
+    if folders.is_empty() {
+        folders.insert("nas".into(), "/mnt/nas/warbler".into());
+    }
+    let plugins = Plugins { cache, folders, ..config.plugins };
     Config { tls, keys, operator, plugins, ..config }
 }
 
