@@ -100,7 +100,11 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_configuration_is_named() {
-        for (config, mistake) in [("{}", "missing field `folder`"), (r#"{"folder": ""}"#, "`folder` must be"), (r#"{"folder": "a", "prefix": ".."}"#, "`prefix` must be")] {
+        for (config, mistake) in [
+            ("{}", "missing field `folder`"),
+            (r#"{"folder": ""}"#, "`folder` must be"),
+            (r#"{"folder": "a", "prefix": ".."}"#, "`prefix` must be"),
+        ] {
             assert!(BackupDir::init(config).err().unwrap().contains(mistake));
         }
     }

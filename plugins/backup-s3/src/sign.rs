@@ -95,7 +95,8 @@ impl Signing<'_> {
         let mut query = self.query.to_vec();
         query.sort();
         let query = query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
-        let headers: String = signed.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let headers = signed.iter().map(|(name, value)| format!("{name}:{}\n", value.trim()));
+        let headers = headers.collect::<Vec<_>>().concat();
         let path = if self.path.is_empty() { "/" } else { self.path };
         format!("{}\n{path}\n{query}\n{headers}\n{names}\n{}", self.method, self.payload_hash)
     }

@@ -1,4 +1,4 @@
-//! Keeps backups on a WebDAV server (RFC 4918). A blob is uploaded under a name of its own and then moved
+//! Keeps backups on a `WebDAV` server (RFC 4918). A blob is uploaded under a name of its own and then moved
 //! to its place, so that nothing torn is ever seen there.
 
 mod config;

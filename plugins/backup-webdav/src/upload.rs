@@ -14,7 +14,8 @@ const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
 impl Server<'_> {
     /// Keeps a blob.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let random: String = system::random(RANDOM_BYTES).iter().map(|byte| format!("{byte:02x}")).collect();
+        let random = system::random(RANDOM_BYTES);
+        let random = random.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let upload = self.config.prefix.join(&format!("{UPLOADS}/{}-{random}", system::now()));
         let kept = self.upload(&upload, bytes).and_then(|()| self.bring(&upload, name, bytes.len() as u64));
         if kept.is_err() {

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but the unreserved characters of RFC 3986, section 2.3: what SigV4 asks for, and right
+/// Everything but the unreserved characters of RFC 3986, section 2.3: what Signature Version 4 asks for, and right
 /// everywhere else.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

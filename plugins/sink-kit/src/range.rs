@@ -27,6 +27,7 @@ impl Piece {
     ///
     /// # Errors
     /// `Unavailable` if the answer is about another range than was asked for, or was torn.
+    #[must_use]
     pub fn read(response: Response, offset: u64, length: u64) -> Option<Result<Self, Failure>> {
         match response.status {
             404 => Some(Ok(Self::Missing)),
