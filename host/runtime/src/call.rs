@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 use warbler_domain::{ContentFilter, Decision, HookContext, HookError, Instances, LogLevel, Submission};
 
 use crate::answer;
-use crate::bindings::exports::warbler::plugin::content_filter as wit;
 use crate::installation::Installation;
 use crate::instance::{Instance, MakeError};
 use crate::message::Texts;
@@ -22,8 +21,8 @@ impl ContentFilter for Installation {
         let began = Instant::now();
         let decision = self.check_by(message, context, began).await;
         match &decision {
-            Ok(_) => self.meter.answered(began.elapsed()),
-            Err(error) => self.tell(error, began),
+            Ok(_) => self.meter.answered(),
+            Err(error) => self.tell(error),
         }
         decision
     }
@@ -58,15 +57,20 @@ impl Installation {
         let _tenant = place(&self.mould.tenant.calls).await;
         let _slot = place(&self.slots).await;
         // Owned by this call alone: if it fails, or its caller goes away, the instance goes with it.
-        let mut instance = Owned { instance: Some(self.instance(deadline).await?), called: began, of: self };
+        let mut owned = Owned { instance: Some(self.instance(deadline).await?), called: began, of: self };
+        let Some(instance) = &mut owned.instance else { return Err(HookError::NoInstance("it is gone".into())) };
+        let Some(filter) = instance.filter.clone() else {
+            return Err(HookError::InvalidAnswer { text: "the component exports no content filter".into() });
+        };
         let grants = &self.mould.lent.grants;
         let texts = Texts::new(message, grants, &self.pseudonyms);
         let mentions = texts.mentions();
-        let record = texts.message(message, &mentions, grants);
-        let answer = instance.check(record, context, deadline, self).await?;
+        let store = instance.begin(Some(Arc::clone(&context.lexicons)), deadline);
+        let answer = filter.call_check(store, texts.message(message, &mentions, grants)).await;
+        let answer = instance.end(answer, &self.mould.limits)?;
         let decision = answer::read(answer, message);
         if !matches!(decision, Err(HookError::InvalidAnswer { .. })) {
-            instance.keep();
+            owned.keep();
         }
         decision
     }
@@ -108,8 +112,8 @@ impl Installation {
     }
 
     /// A line for the admin, and one for the operator, about a call that failed.
-    fn tell(&self, error: &HookError, began: Instant) {
-        self.meter.failed(error, began.elapsed());
+    fn tell(&self, error: &HookError) {
+        self.meter.failed(error);
         let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
         self.log().host(LogLevel::Error, &format!("content-filter.check failed: {error}{cause}"));
         tracing::warn!(tenant = %self.tenant, installation = %self.id, code = error.code(), "a content filter failed");
@@ -124,19 +128,6 @@ struct Owned<'a> {
 }
 
 impl Owned<'_> {
-    async fn check(
-        &mut self,
-        message: wit::Message<'_>,
-        context: &HookContext,
-        deadline: Instant,
-        of: &Installation,
-    ) -> Result<Result<wit::Decision, wit::Failure>, HookError> {
-        match &mut self.instance {
-            Some(instance) => instance.check(message, context, deadline, &of.mould.limits).await,
-            None => Err(HookError::NoInstance("it was given back".into())),
-        }
-    }
-
     fn keep(mut self) {
         if let Some(instance) = self.instance.take() {
             self.of.put(instance, self.called);

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use warbler_domain::{HookContext, HookError, HookKind, HookLimits};
+use warbler_domain::{HookError, HookKind, HookLimits, Lexicons};
 use wasmtime::component::{Instance as Linked, InstancePre};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, UpdateDeadline};
 
-use crate::bindings::exports::warbler::plugin::content_filter::{self, Decision, Failure, Message};
-use crate::bindings::exports::warbler::plugin::lifecycle;
+use crate::bindings::exports::warbler::plugin::{content_filter, lifecycle};
 use crate::failure;
 use crate::hook::{Casts, Guests, Job, Refusing};
 use crate::lane::{TenantShare, Turn};
@@ -142,7 +141,7 @@ impl Mould {
 /// One instance, for one call at a time. Dropping it frees all that it took.
 pub(crate) struct Instance {
     store: Store<GuestState>,
-    filter: Option<content_filter::Guest>,
+    pub(crate) filter: Option<content_filter::Guest>,
     hooks: Guests,
     /// Memory that it had after its `init`.
     base: usize,
@@ -150,25 +149,21 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Calls `check`. After an error the instance is not to be used again.
-    pub(crate) async fn check(
-        &mut self,
-        message: Message<'_>,
-        context: &HookContext,
-        deadline: Instant,
-        limits: &HookLimits,
-    ) -> Result<Result<Decision, Failure>, HookError> {
-        let Some(filter) = &self.filter else {
-            return Err(HookError::InvalidAnswer { text: "the component exports no content filter".into() });
-        };
+    /// Lends what one call may use, until `deadline`, and the store to make it in. [`Self::end`] takes it back.
+    pub(crate) fn begin(&mut self, lexicons: Option<Arc<dyn Lexicons>>, deadline: Instant) -> &mut Store<GuestState> {
         self.calls += 1;
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         state.deadline = deadline;
-        state.lexicons = Some(Arc::clone(&context.lexicons));
+        state.lexicons = lexicons;
         // What an earlier call was refused, and lived without, says nothing of this one.
         state.memory.take_refused();
-        let answer = filter.call_check(&mut self.store, message).await;
+        &mut self.store
+    }
+
+    /// Takes back what was lent for the call that gave `answer`. After an error the instance is not to be
+    /// used again.
+    pub(crate) fn end<T>(&mut self, answer: wasmtime::Result<T>, limits: &HookLimits) -> Result<T, HookError> {
         let state = self.store.data_mut();
         state.end_call();
         answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
