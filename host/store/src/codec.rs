@@ -1,6 +1,9 @@
 //! Stored bytes: how events, idempotency entries and records of state look before they are sealed.
-//! An event is a version and JSON without what its raw key says already. What was written by one
-//! version is read by every later one.
+//! An event is a version, its receipts if it has any, and JSON without what its raw key says already.
+//! What was written by one version is read by every later one.
+
+mod origins;
+mod receipts;
 
 use std::sync::Arc;
 
@@ -8,14 +11,20 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    Audience, ConversationId, Event, EventKind, Idempotency, Sequence, StoreError, Timestamp, UserId, Versioned,
+    Audience, ConversationId, Event, EventKind, Idempotency, Receipt, Sequence, StoreError, TenantId, Timestamp,
+    UserId, Versioned,
 };
 
-use crate::layout;
+pub(crate) use origins::{Named, Names, Origins};
+pub(crate) use receipts::{Origin, OriginId};
+
+use crate::layout::{self, Kind};
 use crate::seal::{Draft, Subkey, TenantKey};
 
-/// The version of stored events; their first byte.
+/// The version of stored events, their first byte: JSON follows, which may have receipts in it.
 const EVENT_V1: u8 = 1;
+/// Receipts follow, and then JSON without them.
+const EVENT_V2: u8 = 2;
 
 /// Longest event, encoded. A message's body is at most 64 KiB, and receipts and their findings come to it.
 const EVENT_LIMIT: u64 = 1024 * 1024;
@@ -70,46 +79,119 @@ fn is_everybody(audience: &Audience) -> bool {
     *audience == Audience::Members
 }
 
-/// Encodes an event.
-pub(crate) fn draft_event(event: &Event) -> Result<Draft, StoreError> {
+/// An encoded event, and the origins of receipts that it names.
+pub(crate) struct Encoded {
+    pub(crate) draft: Draft,
+    pub(crate) origins: Vec<Arc<Named>>,
+}
+
+/// Encodes an event, which it leaves as it was.
+pub(crate) fn encode_event(event: &mut Event, names: &Names) -> Result<Encoded, StoreError> {
+    let receipts = receipts_of(&mut event.kind).map(std::mem::take).unwrap_or_default();
+    let encoded = encode(event, &receipts, names);
+    if let Some(place) = receipts_of(&mut event.kind) {
+        *place = receipts;
+    }
+    encoded
+}
+
+fn encode(event: &Event, receipts: &[Receipt], names: &Names) -> Result<Encoded, StoreError> {
     use std::io::Write as _;
     let failed = |source| StoreError::Io { doing: "encoding an event", source };
     // Most messages fit, so that the buffer need not grow.
     let mut draft = Draft::with_capacity(1024);
-    draft.write_all(&[EVENT_V1]).map_err(|error| failed(error.into()))?;
+    let mut origins = Vec::new();
+    if receipts.is_empty() {
+        draft.write_all(&[EVENT_V1]).map_err(|error| failed(error.into()))?;
+    } else {
+        draft.write_all(&[EVENT_V2]).map_err(|error| failed(error.into()))?;
+        receipts::write(&mut draft, receipts, names, &mut origins)?;
+    }
     serde_json::to_writer(&mut draft, &Written::from(event)).map_err(|error| failed(error.into()))?;
     if draft.len() as u64 > EVENT_LIMIT {
         return Err(StoreError::TooLarge { limit: EVENT_LIMIT });
     }
-    Ok(draft)
+    Ok(Encoded { draft, origins })
 }
 
-/// Decodes an event.
-pub(crate) fn read_event(conversation: ConversationId, sequence: Sequence, plain: &[u8]) -> Result<Event, StoreError> {
-    let corrupt = StoreError::Corrupt { what: "event" };
-    let Some((&EVENT_V1, json)) = plain.split_first() else { return Err(corrupt) };
-    let read: Read = serde_json::from_slice(json).map_err(|_| corrupt)?;
-    Ok(read.at(conversation, sequence))
+/// The receipts in an event of the kinds that have any.
+const fn receipts_of(kind: &mut EventKind) -> Option<&mut Vec<Receipt>> {
+    match kind {
+        EventKind::Posted { message } => Some(&mut message.receipts),
+        EventKind::Edited { receipts, .. } => Some(receipts),
+        _ => None,
+    }
 }
 
-/// Opens and decodes the event at a raw key.
-pub(crate) fn open_event(
-    subkey: &Subkey,
-    key: &[u8],
+/// Opens one tenant's events.
+pub(crate) struct Opener<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) key: &'a TenantKey,
+    pub(crate) origins: &'a Origins,
+    /// Reads the record under a raw key.
+    pub(crate) read: &'a dyn Fn(&[u8]) -> Result<Option<Bytes>, StoreError>,
+}
+
+impl Opener<'_> {
+    /// Opens and decodes the event at a raw key.
+    pub(crate) fn event(
+        &self,
+        subkey: &Subkey,
+        place: &[u8],
+        conversation: ConversationId,
+        sealed: &[u8],
+    ) -> Result<Arc<Event>, StoreError> {
+        let sequence = layout::last_number(place).ok_or(StoreError::Corrupt { what: "event" })?;
+        let plain = subkey.open(place, 0, sealed, "event")?;
+        decode_event(conversation, Sequence(sequence), &plain, &|id| self.origin(id)).map(Arc::new)
+    }
+
+    /// Opens and decodes events of one conversation.
+    pub(crate) fn events(
+        &self,
+        conversation: ConversationId,
+        records: &[crate::backend::Record],
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let subkey = self.key.subkey(Kind::Event, conversation.as_bytes())?;
+        records.iter().map(|(place, sealed)| self.event(&subkey, place, conversation, sealed)).collect()
+    }
+
+    fn origin(&self, id: OriginId) -> Result<Arc<Origin>, StoreError> {
+        self.origins.get(self.tenant, id, || {
+            let place = layout::origin(self.tenant, id);
+            let sealed = (self.read)(&place)?.ok_or(receipts::CORRUPT)?;
+            Origin::read(&origin_subkey(self.key)?.open(&place, 0, &sealed, "receipt")?)
+        })
+    }
+}
+
+/// The key that origins of receipts are sealed with.
+pub(crate) fn origin_subkey(key: &TenantKey) -> Result<Subkey, StoreError> {
+    key.subkey(Kind::Origin, &[])
+}
+
+fn decode_event(
     conversation: ConversationId,
-    sealed: &[u8],
+    sequence: Sequence,
+    plain: &[u8],
+    find: &dyn Fn(OriginId) -> Result<Arc<Origin>, StoreError>,
 ) -> Result<Event, StoreError> {
-    let sequence = layout::last_number(key).ok_or(StoreError::Corrupt { what: "event" })?;
-    read_event(conversation, Sequence(sequence), &subkey.open(key, 0, sealed, "event")?)
-}
-
-/// Opens and decodes events of one conversation.
-pub(crate) fn open_events(
-    subkey: &Subkey,
-    conversation: ConversationId,
-    records: &[crate::backend::Record],
-) -> Result<Vec<Arc<Event>>, StoreError> {
-    records.iter().map(|(key, sealed)| open_event(subkey, key, conversation, sealed).map(Arc::new)).collect()
+    let corrupt = StoreError::Corrupt { what: "event" };
+    let (version, rest) = plain.split_first().ok_or(StoreError::Corrupt { what: "event" })?;
+    let (receipts, json) = match *version {
+        EVENT_V1 => (None, rest),
+        EVENT_V2 => {
+            let (receipts, json) = receipts::read(rest, find)?;
+            (Some(receipts), json)
+        }
+        _ => return Err(corrupt),
+    };
+    let read: Read = serde_json::from_slice(json).map_err(|_| corrupt)?;
+    let mut event = read.at(conversation, sequence);
+    if let (Some(receipts), Some(place)) = (receipts, receipts_of(&mut event.kind)) {
+        *place = receipts;
+    }
+    Ok(event)
 }
 
 /// What stands under an idempotency key: the place, and a keyed digest that binds it to the key and the
@@ -189,12 +271,34 @@ mod tests {
     };
 
     use super::*;
-    use crate::layout::Kind;
     use crate::seal::{BlobKey, Keyring};
     use crate::{MasterKey, backend::memory::MemoryKeys};
 
+    /// Seals and opens an event with nothing remembered in between.
+    fn through(event: &mut Event) -> Result<Event, StoreError> {
+        let (place, key) = (place(event), tenant_key());
+        let subkey = subkey();
+        let Encoded { draft, origins } = encode_event(event, &Names::default())?;
+        let sealed = subkey.seal(&place, 0, draft)?;
+        let kept: std::collections::BTreeMap<Vec<u8>, Bytes> = origins
+            .iter()
+            .map(|named| {
+                let place = layout::origin(TenantId::OPERATOR, named.id);
+                let sealed = origin_subkey(&key).unwrap().seal(&place, 0, named.origin.draft().unwrap()).unwrap();
+                (place, sealed)
+            })
+            .collect();
+        let (origins, read) = (Origins::default(), |place: &[u8]| Ok(kept.get(place).cloned()));
+        let opener = Opener { tenant: TenantId::OPERATOR, key: &key, origins: &origins, read: &read };
+        opener.event(&subkey, &place, event.conversation, &sealed).map(|event| Event::clone(&event))
+    }
+
     fn subkey() -> Subkey {
         tenant_key().subkey(Kind::Event, b"context").unwrap()
+    }
+
+    fn unknown(_: OriginId) -> Result<Arc<Origin>, StoreError> {
+        Err(receipts::CORRUPT)
     }
 
     fn tenant_key() -> Arc<crate::seal::TenantKey> {
@@ -277,28 +381,80 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_receipt_of_a_plain_pass_takes_few_bytes_and_its_origin_is_named_once() {
+        let receipt = Receipt {
+            installation: InstallationId::from_uuid(Uuid::from_u128(1)),
+            plugin: "keyword-filter".to_owned(),
+            version: "0.1.0".to_owned(),
+            digest: "ab".repeat(32),
+            config_digest: "cd".repeat(32),
+            verdict: Strength::Pass,
+            reason: None,
+            findings: Vec::new(),
+            outcome: Outcome::Decided,
+            took_us: 12,
+            rescan: false,
+        };
+        let posted = |receipts| {
+            let mut event = Event {
+                conversation: ConversationId::from_uuid(Uuid::nil()),
+                sequence: Sequence(1),
+                at: Timestamp::from_millis(1),
+                actor: UserId::from_uuid(Uuid::nil()),
+                audience: Audience::Members,
+                kind: EventKind::Edited {
+                    message: MessageId::from_uuid(Uuid::nil()),
+                    posted: Sequence(1),
+                    body: Body::Text { text: "x".to_owned() },
+                    caution: None,
+                    receipts,
+                },
+            };
+            encode_event(&mut event, &Names::default()).unwrap()
+        };
+        let (none, two) = (posted(Vec::new()), posted(vec![receipt.clone(), receipt]));
+        assert_eq!(two.draft.len() - none.draft.len(), 2 + 2 * 21);
+        assert_eq!((none.origins.len(), two.origins.len()), (0, 1));
+    }
+
     proptest! {
         #[test]
         fn an_event_opens_as_it_was_sealed(event in event()) {
-            let (key, subkey) = (place(&event), subkey());
-            let sealed = subkey.seal(&key, 0, draft_event(&event).unwrap()).unwrap();
-            prop_assert_eq!(open_event(&subkey, &key, event.conversation, &sealed).unwrap(), event);
+            let mut same = event.clone();
+            prop_assert_eq!(&through(&mut same).unwrap(), &event);
+            prop_assert_eq!(same, event);
         }
 
         #[test]
-        fn plain_bytes_of_any_kind_are_refused_without_panic(first in 0_u8..3, bytes in bytes()) {
+        fn an_event_as_the_first_version_wrote_it_is_read(event in event()) {
+            let plain = [&[EVENT_V1], serde_json::to_vec(&Written::from(&event)).unwrap().as_slice()].concat();
+            let read = decode_event(event.conversation, event.sequence, &plain, &unknown).unwrap();
+            prop_assert_eq!(read, event);
+        }
+
+        #[test]
+        fn plain_bytes_of_any_kind_are_refused_without_panic(first in 0_u8..4, bytes in bytes()) {
             let plain = [&[first], bytes.as_slice()].concat();
             let id = ConversationId::from_uuid(Uuid::nil());
-            let refused = matches!(read_event(id, Sequence(1), &plain), Err(StoreError::Corrupt { what: "event" }));
-            prop_assert!(refused);
+            let refused = decode_event(id, Sequence(1), &plain, &unknown);
+            let is_refused = matches!(refused, Err(StoreError::Corrupt { what: "event" | "receipt" }));
+            prop_assert!(is_refused);
         }
 
         #[test]
-        fn an_event_cut_off_anywhere_is_refused(event in event(), cut in any::<prop::sample::Index>()) {
+        fn an_event_cut_off_anywhere_is_refused(mut event in event(), cut in any::<prop::sample::Index>()) {
             let (key, subkey) = (place(&event), subkey());
-            let sealed = subkey.seal(&key, 0, draft_event(&event).unwrap()).unwrap();
+            let Encoded { draft, origins } = encode_event(&mut event, &Names::default()).unwrap();
+            let sealed = subkey.seal(&key, 0, draft).unwrap();
             let plain = subkey.open(&key, 0, &sealed, "event").unwrap();
-            prop_assert!(read_event(event.conversation, event.sequence, &plain[..cut.index(plain.len())]).is_err());
+            let known = |id| {
+                let named = origins.iter().find(|named| named.id == id);
+                named.map(|named| Arc::new(named.origin.clone())).ok_or(receipts::CORRUPT)
+            };
+            prop_assert_eq!(decode_event(event.conversation, event.sequence, &plain, &known).unwrap(), event.clone());
+            let cut = &plain[..cut.index(plain.len())];
+            prop_assert!(decode_event(event.conversation, event.sequence, cut, &known).is_err());
         }
 
         #[test]

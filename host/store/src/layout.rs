@@ -7,6 +7,7 @@
 //! | `p` | tenant, position | conversations and sequences of the events of one group, of which the last has that position |
 //! | `i` | tenant, conversation, idempotency key | sequence, and a keyed digest over it and the content |
 //! | `s` | tenant, text of the state key | version, then the sealed value |
+//! | `o` | tenant, digest | sealed origin of receipts: a plugin's version with one configuration |
 //! | `r` | tenant | the version that the tenant's last state write got |
 //! | `m` | – | version of this layout |
 //!
@@ -14,8 +15,10 @@
 
 use warbler_domain::{ConversationId, Position, Sequence, StateKey, TenantId};
 
+use crate::codec::OriginId;
+
 /// The version of this layout, which is written into every store and checked when one is opened.
-pub(crate) const LAYOUT: u8 = 1;
+pub(crate) const LAYOUT: u8 = 2;
 
 /// Under which the version of the layout stands.
 pub(crate) const LAYOUT_KEY: &[u8] = b"m";
@@ -35,12 +38,14 @@ pub(crate) enum Kind {
     Idempotency = b'i',
     State = b's',
     Revision = b'r',
+    Origin = b'o',
     Blob = b'b',
 }
 
 impl Kind {
     /// Every kind that has raw keys of a tenant.
-    pub(crate) const RECORDS: [Self; 5] = [Self::Event, Self::Position, Self::Idempotency, Self::State, Self::Revision];
+    pub(crate) const RECORDS: [Self; 6] =
+        [Self::Event, Self::Position, Self::Idempotency, Self::State, Self::Revision, Self::Origin];
 
     /// The byte that stands for it.
     pub(crate) const fn byte(self) -> u8 {
@@ -134,6 +139,13 @@ pub(crate) fn state_below(tenant: TenantId, prefix: &StateKey, after: Option<&St
         from = from.max(next);
     }
     KeyRange { from, to, newest_first: false }
+}
+
+/// Where an origin of receipts stands.
+pub(crate) fn origin(tenant: TenantId, id: OriginId) -> Vec<u8> {
+    let mut key = start(Kind::Origin, tenant, 16);
+    key.extend_from_slice(&id.0);
+    key
 }
 
 /// Where the tenant's last version is kept.

@@ -4,6 +4,7 @@
 
 mod disk;
 mod moved;
+mod receipts;
 mod under_way;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use warbler_domain::{Blobs, Feed, MessageLog, State, StoreError, TenantId, Tenan
 use crate::backend::memory::{MemoryBlobs, MemoryKeys, MemoryRecords};
 use crate::backend::sled::{FileKeys, FolderBlobs, SledRecords};
 use crate::backend::{BlobFiles, Change, Changes, Records};
+use crate::codec::{Names, Origins};
 use crate::commit::{Committer, Hub, Queue, Setup, View};
 use crate::feed::LocalFeed;
 use crate::layout::{LAYOUT, LAYOUT_KEY};
@@ -79,10 +80,12 @@ impl Store {
 
     pub(crate) fn over(backend: Backend, master: MasterKey, durability: Durability) -> Result<Arc<Self>, OpenError> {
         let Backend { records, files, keys } = backend;
-        let has_data = check_layout(&*records)?;
+        let layout = check_layout(&*records)?;
+        let has_data = layout.is_some();
         let keys = Arc::new(Keyring::open(keys, master, has_data)?);
-        if !has_data {
-            // Last, so that a store whose making was cut off counts as none.
+        if layout != Some(LAYOUT) {
+            // Last, so that a store whose making was cut off counts as none. What an earlier version wrote
+            // is read as it is, but that version could not read what comes now.
             stamp(&*records).map_err(OpenError::Records)?;
         }
         let (view, hub) = (Arc::new(View::new(Arc::clone(&records))), Arc::new(Hub::new()));
@@ -104,6 +107,8 @@ impl Store {
                 view: Arc::clone(&view),
                 hub: Arc::clone(&hub),
                 keys: Arc::clone(&keys),
+                names: Names::default(),
+                origins: Origins::default(),
             }),
             state: Arc::new(SealedState { queue: Arc::clone(&queue), view, hub, keys: Arc::clone(&keys) }),
             blobs: Arc::new(SealedBlobs { files: Arc::clone(&files), keys: Arc::clone(&keys) }),
@@ -230,17 +235,18 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Whether there is a store already; refuses one that a later version wrote.
-fn check_layout(records: &dyn Records) -> Result<bool, OpenError> {
+/// The version of the store that there is; refuses one that a later version wrote.
+fn check_layout(records: &dyn Records) -> Result<Option<u8>, OpenError> {
     match records.get(LAYOUT_KEY).map_err(OpenError::Records)?.as_deref() {
-        None => Ok(false),
-        Some(&[found]) if found <= LAYOUT => Ok(true),
+        None => Ok(None),
+        Some(&[found]) if found <= LAYOUT => Ok(Some(found)),
         Some(other) => Err(OpenError::Newer { found: other.first().copied().unwrap_or(0), known: LAYOUT }),
     }
 }
 
 fn stamp(records: &dyn Records) -> Result<(), StoreError> {
-    let change = Change { value: Some(Bytes::from_static(&[LAYOUT])), before: None };
+    let before = records.get(LAYOUT_KEY)?;
+    let change = Change { value: Some(Bytes::from_static(&[LAYOUT])), before };
     records.apply(&Changes::from([(LAYOUT_KEY.to_vec(), change)]))?;
     records.sync()
 }

@@ -14,7 +14,7 @@ use super::group::{Group, Step};
 use super::heads::Heads;
 use super::queue::AppendRequest;
 use crate::backend::Records;
-use crate::codec;
+use crate::codec::{self, Named, Opener, Origins};
 use crate::layout::{self, Kind};
 use crate::seal::{Draft, Keyring, TenantKey};
 
@@ -39,7 +39,7 @@ struct Staged {
 impl Decider {
     /// Decides an append.
     pub(super) fn append(&mut self, group: &mut Group, append: AppendRequest) -> Result<Appended, StoreError> {
-        let AppendRequest { tenant, mut event, draft, idempotency, amend, writes } = append;
+        let AppendRequest { tenant, mut event, draft, origins, idempotency, amend, writes } = append;
         let conversation = event.conversation;
         let key = self.keys.get(tenant)?;
         if let Some(asked) = &idempotency
@@ -47,8 +47,10 @@ impl Decider {
         {
             let place = layout::event(tenant, conversation, sequence);
             let sealed = group.get(&*self.records, &place)?.ok_or(StoreError::Corrupt { what: "event" })?;
+            let read = |place: &[u8]| group.get(&*self.records, place);
+            let opener = Opener { tenant, key: &key, origins: &Origins::default(), read: &read };
             let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
-            return Ok(Appended::Repeated(Arc::new(codec::open_event(&subkey, &place, conversation, &sealed)?)));
+            return Ok(Appended::Repeated(opener.event(&subkey, &place, conversation, &sealed)?));
         }
         let staged = self.stage(group, tenant, &key, writes)?;
         let sequence = self.heads.next_sequence(&*self.records, tenant, conversation)?;
@@ -69,8 +71,10 @@ impl Decider {
             let entry = codec::idempotency_entry(&key, &place, asked, sequence)?;
             steps.push(Step { key: place, value: Some(Bytes::copy_from_slice(&entry)), before: None });
         }
+        steps.extend(self.origins(group, tenant, &key, &origins)?);
         group.take(steps);
         self.join(group, tenant, staged);
+        self.heads.know(tenant, origins.iter().map(|named| named.id));
         self.heads.take(tenant, conversation, sequence, position);
         event.sequence = sequence;
         let committed = Committed { tenant, position, event: Arc::new(event) };
@@ -123,6 +127,25 @@ impl Decider {
         group.purged.push(tenant);
         self.heads.forget(tenant);
         Ok(left == 0)
+    }
+
+    /// The records of origins that the tenant does not have yet.
+    fn origins(
+        &self,
+        group: &Group,
+        tenant: TenantId,
+        key: &TenantKey,
+        origins: &[Arc<Named>],
+    ) -> Result<Vec<Step>, StoreError> {
+        let mut steps = Vec::new();
+        for named in origins.iter().filter(|named| !self.heads.knows(tenant, named.id)) {
+            let place = layout::origin(tenant, named.id);
+            if group.get(&*self.records, &place)?.is_none() {
+                let value = codec::origin_subkey(key)?.seal(&place, 0, named.origin.draft()?)?;
+                steps.push(Step { key: place, value: Some(value), before: None });
+            }
+        }
+        Ok(steps)
     }
 
     /// The place of what was committed under this idempotency key, if anything was.

@@ -1,11 +1,12 @@
-//! The last place of each conversation and tenant, kept in memory by the committer alone and read
-//! from the records when first asked for.
+//! The last place of each conversation and tenant, and which origins of receipts are written, kept in
+//! memory by the committer alone and read from the records when first asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use warbler_domain::{ConversationId, Position, Sequence, StoreError, TenantId};
 
 use crate::backend::Records;
+use crate::codec::OriginId;
 use crate::layout::{self, KeyRange};
 
 /// Most conversations that are remembered: 64 bytes each, so some 16 MiB at most. Reading a head again
@@ -18,13 +19,15 @@ pub(super) struct Heads {
     sequences: HashMap<(TenantId, ConversationId), u64>,
     positions: HashMap<TenantId, u64>,
     revisions: HashMap<TenantId, u64>,
+    /// Origins of receipts that have their record.
+    origins: HashSet<(TenantId, OriginId)>,
 }
 
 impl Heads {
     /// Forgets everything if it has become too much. Only between two groups: what a group has taken
     /// is not in the records yet.
     pub(super) fn forget_if_full(&mut self) {
-        if self.sequences.len() > REMEMBERED {
+        if self.sequences.len().max(self.origins.len()) > REMEMBERED {
             *self = Self::default();
         }
     }
@@ -34,6 +37,17 @@ impl Heads {
         self.sequences.retain(|(owner, _), _| *owner != tenant);
         self.positions.remove(&tenant);
         self.revisions.remove(&tenant);
+        self.origins.retain(|(owner, _)| *owner != tenant);
+    }
+
+    /// Whether this origin of receipts has its record.
+    pub(super) fn knows(&self, tenant: TenantId, origin: OriginId) -> bool {
+        self.origins.contains(&(tenant, origin))
+    }
+
+    /// Remembers origins that have their records.
+    pub(super) fn know(&mut self, tenant: TenantId, origins: impl Iterator<Item = OriginId>) {
+        self.origins.extend(origins.map(|origin| (tenant, origin)));
     }
 
     /// The next place of a conversation, which is not yet taken by asking.

@@ -1,9 +1,12 @@
 //! The queue before the committer, and what may stand in it.
 
+use std::sync::Arc;
+
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use warbler_domain::{Appended, Event, Idempotency, Sequence, StateWrite, StoreError, TenantId};
 
+use crate::codec::Named;
 use crate::seal::Draft;
 
 /// Requests that may wait. Senders wait for room beyond that.
@@ -17,6 +20,8 @@ pub(crate) struct AppendRequest {
     pub(crate) tenant: TenantId,
     pub(crate) event: Event,
     pub(crate) draft: Draft,
+    /// Origins of receipts that the events name.
+    pub(crate) origins: Vec<Arc<Named>>,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) amend: Option<(Sequence, Draft)>,
     pub(crate) writes: Vec<StateWrite>,

@@ -10,7 +10,7 @@ use warbler_domain::{
 };
 
 use crate::backend::Record;
-use crate::codec;
+use crate::codec::{self, Encoded, Names, Opener, Origins};
 use crate::commit::{AppendRequest, Hub, Queue, Snapshot, View};
 use crate::layout::{self, KeyRange, Kind, Pointer};
 use crate::seal::{Keyring, TenantKey};
@@ -24,6 +24,8 @@ pub(crate) struct SealedLog {
     pub(crate) view: Arc<View>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) keys: Arc<Keyring>,
+    pub(crate) names: Names,
+    pub(crate) origins: Origins,
 }
 
 impl SealedLog {
@@ -34,9 +36,15 @@ impl SealedLog {
         range: &KeyRange,
         limit: usize,
     ) -> Result<Vec<Arc<Event>>, StoreError> {
-        let subkey = self.keys.get(scope.tenant())?.subkey(Kind::Event, conversation.as_bytes())?;
+        let key = self.keys.get(scope.tenant())?;
         let records = self.view.read(|snapshot| snapshot.range(range, limit))?;
-        codec::open_events(&subkey, conversation, &records)
+        self.open(scope, &key, |opener| opener.events(conversation, &records))
+    }
+
+    /// Lends what opens the tenant's events.
+    fn open<T>(&self, scope: &TenantScope, key: &TenantKey, work: impl FnOnce(&Opener<'_>) -> T) -> T {
+        let read = |place: &[u8]| self.view.read(|snapshot| snapshot.get(place));
+        work(&Opener { tenant: scope.tenant(), key, origins: &self.origins, read: &read })
     }
 }
 
@@ -44,13 +52,18 @@ impl SealedLog {
 impl MessageLog for SealedLog {
     async fn append(&self, scope: &TenantScope, append: Append) -> Result<Appended, StoreError> {
         append.writes.iter().try_for_each(codec::check_write)?;
-        let draft = codec::draft_event(&append.event)?;
-        let amend = match &append.amend {
-            Some(amend) => Some((amend.sequence, codec::draft_event(&amend.event)?)),
+        let Append { mut event, idempotency, amend, writes } = append;
+        let Encoded { draft, mut origins } = codec::encode_event(&mut event, &self.names)?;
+        let amend = match amend {
+            Some(mut amend) => {
+                let encoded = codec::encode_event(&mut amend.event, &self.names)?;
+                origins.extend(encoded.origins);
+                Some((amend.sequence, encoded.draft))
+            }
             None => None,
         };
-        let Append { event, idempotency, writes, .. } = append;
-        self.queue.append(AppendRequest { tenant: scope.tenant(), event, draft, idempotency, amend, writes }).await
+        let tenant = scope.tenant();
+        self.queue.append(AppendRequest { tenant, event, draft, origins, idempotency, amend, writes }).await
     }
 
     async fn find(
@@ -67,7 +80,7 @@ impl MessageLog for SealedLog {
             let sequence = codec::read_idempotency(&key, &place, idempotency, &entry)?;
             event_at(snapshot, scope, conversation, sequence).map(Some)
         })?;
-        found.map(|record| open(&key, conversation, &record)).transpose()
+        found.map(|record| self.open(scope, &key, |opener| open(opener, conversation, &record))).transpose()
     }
 
     async fn head(&self, scope: &TenantScope, conversation: ConversationId) -> Result<Sequence, StoreError> {
@@ -120,11 +133,13 @@ impl MessageLog for SealedLog {
             };
             pointers.into_iter().map(at).collect::<Result<Vec<_>, StoreError>>()
         })?;
-        let open = |(position, conversation, record): &(Position, ConversationId, _)| {
-            let event = open(&key, *conversation, record)?;
-            Ok(Committed { tenant, position: *position, event })
-        };
-        found.iter().map(open).collect()
+        self.open(scope, &key, |opener| {
+            let committed = |(position, conversation, record): &(Position, ConversationId, _)| {
+                let event = open(opener, *conversation, record)?;
+                Ok(Committed { tenant, position: *position, event })
+            };
+            found.iter().map(committed).collect()
+        })
     }
 
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {
@@ -169,7 +184,7 @@ fn event_at(
     Ok((place, sealed))
 }
 
-fn open(key: &TenantKey, conversation: ConversationId, (place, sealed): &Record) -> Result<Arc<Event>, StoreError> {
-    let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
-    codec::open_event(&subkey, place, conversation, sealed).map(Arc::new)
+fn open(opener: &Opener<'_>, conversation: ConversationId, (place, sealed): &Record) -> Result<Arc<Event>, StoreError> {
+    let subkey = opener.key.subkey(Kind::Event, conversation.as_bytes())?;
+    opener.event(&subkey, place, conversation, sealed)
 }
