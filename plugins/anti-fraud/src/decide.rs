@@ -47,8 +47,8 @@ pub fn assess(rules: &Rules, config: &Config, text: &str) -> Assessment {
     if signals.is_empty() {
         return Assessment::default();
     }
-    let scene = Scene::new(Clauses::of(folded.text()), rules.caution(), signals);
-    let noticed = !scene.members(rules.notice()).is_empty();
+    let scene = Scene::new(Clauses::of(folded.text()), rules.caution, signals);
+    let noticed = !scene.members(rules.notice).is_empty();
     let factor = if noticed { NOTICE_FACTOR } else { 1.0 };
     let mut matches = Vec::new();
     for rule in rules.list.iter().filter(|rule| !config.without.contains(&rule.label)) {

@@ -113,22 +113,28 @@ const ENDINGS: &[&str] = &[
 pub(crate) fn links(text: &str, trusted: &[String]) -> Vec<Link> {
     let mut found = Vec::new();
     let mut at = 0;
-    // Han characters and blanks end a link, so text is cut there.
-    for part in text.split_inclusive(|c: char| !is_link_char(c)) {
-        let token = part.trim_end_matches(|c: char| !is_link_char(c));
+    // A link has the dot of a host or the colon of a scheme, so that text is only looked at around those.
+    while let Some(sign) = text.get(at..).and_then(|rest| rest.bytes().position(|byte| matches!(byte, b'.' | b':'))) {
+        let (before, after) = text.split_at_checked(at + sign).unwrap_or_default();
+        // Han characters and blanks end a link.
+        let start = before.trim_end_matches(is_link_char).len();
+        let end = text.len() - after.trim_start_matches(is_link_char).len();
+        let token = text.get(start..end).unwrap_or_default();
         let token = token.trim_end_matches(['.', ',', '!', '?', ')', ':', ';', '\'']);
         let lead = token.len() - token.trim_start_matches(['(', '.', ',', ':', '\'', '-']).len();
         if let Some(suspect) = token.get(lead..).and_then(|token| judge(token, trusted)) {
-            found.push(Link { start: at + lead, end: at + token.len(), suspect });
+            found.push(Link { start: start + lead, end: start + token.len(), suspect });
         }
-        at += part.len();
+        at = end;
     }
     found
 }
 
 fn is_link_char(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '|' | '\\' | '^' | '`' | '{' | '}' | '[' | ']')
-        || c.is_alphanumeric() && !warbler_phrases::is_han(c) && !c.is_ascii()
+    if c.is_ascii() {
+        return c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '|' | '\\' | '^' | '`' | '{' | '}' | '[' | ']');
+    }
+    !warbler_phrases::is_han(c) && c.is_alphanumeric()
 }
 
 /// Whether a token is a link, and then whether it is suspect.

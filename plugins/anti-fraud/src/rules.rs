@@ -8,16 +8,18 @@ use warbler_phrases::Phrases;
 
 const BUNDLED: &str = include_str!("../rules.json");
 
-/// Signals that are found by looking rather than by phrases.
-pub(crate) const LINK: &str = "@link";
-/// A link that hides where it leads, or claims to be another's.
-pub(crate) const SUSPECT_LINK: &str = "@suspect-link";
-/// An account of another messenger.
-pub(crate) const CONTACT: &str = "@contact";
-/// A sum of money.
-pub(crate) const MONEY: &str = "@money";
-/// A telephone or short code number.
-pub(crate) const NUMBER: &str = "@number";
+/// Signals that are found by looking rather than by phrases, as rules name them. Their groups come first.
+pub(crate) const SIGNALS: [&str; 5] = ["@link", "@suspect-link", "@contact", "@money", "@number"];
+/// The group of links.
+pub(crate) const LINK: u16 = 0;
+/// Links that hide where they lead, or claim to be another's.
+pub(crate) const SUSPECT_LINK: u16 = 1;
+/// Accounts of other messengers.
+pub(crate) const CONTACT: u16 = 2;
+/// Sums of money.
+pub(crate) const MONEY: u16 = 3;
+/// Telephone and short code numbers.
+pub(crate) const NUMBER: u16 = 4;
 /// What makes a clause a warning of fraud rather than fraud.
 const CAUTION: &str = "caution";
 /// What makes a whole message likely to be a warning of fraud.
@@ -65,16 +67,34 @@ pub(crate) struct Rule {
     pub(crate) score: f32,
     /// The groups of which one member each must be there.
     pub(crate) all: Vec<u16>,
+    /// The same as a set.
+    needs: GroupSet,
     /// The most bytes of folded text from the first of them to the last, so that Chinese and English
     /// texts that say as much are treated alike.
     pub(crate) within: usize,
+}
+
+/// Groups, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct GroupSet(u128);
+
+impl GroupSet {
+    /// Groups that a set has room for.
+    const ROOM: usize = 128;
+
+    fn of(groups: impl IntoIterator<Item = u16>) -> Self {
+        Self(groups.into_iter().fold(0, |set, group| set | 1_u128.checked_shl(group.into()).unwrap_or(0)))
+    }
 }
 
 /// All rules, compiled.
 pub struct Rules {
     pub(crate) phrases: Phrases,
     pub(crate) list: Vec<Rule>,
-    groups: Vec<String>,
+    /// The group that makes a clause a warning.
+    pub(crate) caution: u16,
+    /// The group that makes a message a likely warning.
+    pub(crate) notice: u16,
     labels: BTreeMap<String, Advice>,
 }
 
@@ -87,17 +107,18 @@ impl Rules {
         Self::parse(BUNDLED)
     }
 
-    fn parse(source: &str) -> Result<Self, String> {
+    pub(crate) fn parse(source: &str) -> Result<Self, String> {
         let source: Source =
             serde_json::from_str(source).map_err(|error| format!("the rules are not valid: {error}"))?;
-        let signals = [LINK, SUSPECT_LINK, CONTACT, MONEY, NUMBER];
-        let groups: Vec<String> = signals.into_iter().map(String::from).chain(source.groups.keys().cloned()).collect();
+        let groups: Vec<&str> = SIGNALS.into_iter().chain(source.groups.keys().map(String::as_str)).collect();
+        if groups.len() > GroupSet::ROOM {
+            return Err(format!("the rules have {} groups, and {} are the most", groups.len(), GroupSet::ROOM));
+        }
         let number = |name: &str| {
-            let index = groups.iter().position(|group| group == name);
+            let index = groups.iter().position(|group| *group == name);
             index.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| format!("the rules have no group {name:?}"))
         };
-        number(CAUTION)?;
-        number(NOTICE)?;
+        let (caution, notice) = (number(CAUTION)?, number(NOTICE)?);
         let mut listed = Vec::new();
         for (name, phrases) in &source.groups {
             let id = number(name)?;
@@ -109,26 +130,18 @@ impl Rules {
             if !source.labels.contains_key(&rule.label) {
                 return Err(format!("the rule {:?} has the unknown label {:?}", rule.id, rule.label));
             }
-            let all = rule.all.iter().map(|name| number(name)).collect::<Result<_, _>>()?;
-            rules.push(Rule { id: rule.id, label: rule.label, score: rule.score, all, within: rule.within });
+            let all: Vec<u16> = rule.all.iter().map(|name| number(name)).collect::<Result<_, _>>()?;
+            let needs = GroupSet::of(all.iter().copied());
+            rules.push(Rule { id: rule.id, label: rule.label, score: rule.score, all, needs, within: rule.within });
         }
-        Ok(Self { phrases, list: rules, groups, labels: source.labels })
+        Ok(Self { phrases, list: rules, caution, notice, labels: source.labels })
     }
 
-    /// The number of a group that is known to be there.
-    pub(crate) fn group(&self, name: &str) -> u16 {
-        let index = self.groups.iter().position(|group| group == name).unwrap_or(usize::MAX);
-        u16::try_from(index).unwrap_or(u16::MAX)
-    }
-
-    /// The number of the group that makes a clause a warning.
-    pub(crate) fn caution(&self) -> u16 {
-        self.group(CAUTION)
-    }
-
-    /// The number of the group that makes a message a likely warning.
-    pub(crate) fn notice(&self) -> u16 {
-        self.group(NOTICE)
+    /// Whether signals of these groups could satisfy any rule. Most messages have some signal, and few
+    /// have all that a rule asks for.
+    pub(crate) fn may_hold(&self, groups: impl Iterator<Item = u16>) -> bool {
+        let present = GroupSet::of(groups);
+        self.list.iter().any(|rule| rule.needs.0 & !present.0 == 0)
     }
 
     pub(crate) fn advice(&self, label: &str) -> Option<&Advice> {

@@ -61,25 +61,28 @@ const MAX_SIGNALS: usize = 4_000;
 /// No phrase is longer than this, in bytes.
 pub(crate) const LONGEST_PHRASE: usize = 64;
 
-/// All signals of a text, in order of their start.
-pub(crate) fn signals(rules: &Rules, trusted: &[String], folded: &Folded) -> Vec<Signal> {
+/// All signals of a text, in order of their start; none if no rule could hold for them.
+pub(crate) fn signals(rules: &Rules, trusted: &[String], folded: &Folded<'_>) -> Vec<Signal> {
     let text = folded.text();
     let mut found: Vec<Signal> =
-        rules.phrases.find(folded).map(|hit| Signal { start: hit.start, end: hit.end, group: hit.id }).collect();
+        rules.phrases.find(text).map(|hit| Signal { start: hit.start, end: hit.end, group: hit.id }).collect();
     for link in links(text, trusted) {
         let named = text.get(link.start..link.end).unwrap_or_default();
         let is_account = ACCOUNT_LINKS.iter().any(|account| named.contains(account));
         let (start, end) = (link.start, link.end);
-        found.push(Signal { start, end, group: rules.group(LINK) });
+        found.push(Signal { start, end, group: LINK });
         if link.suspect {
-            found.push(Signal { start, end, group: rules.group(SUSPECT_LINK) });
+            found.push(Signal { start, end, group: SUSPECT_LINK });
         }
         if is_account {
-            found.push(Signal { start, end, group: rules.group(CONTACT) });
+            found.push(Signal { start, end, group: CONTACT });
         }
     }
     for (start, token) in tokens(text) {
-        token_signals(rules, text, start, token, &mut found);
+        token_signals(text, start, token, &mut found);
+    }
+    if !rules.may_hold(found.iter().map(|signal| signal.group)) {
+        return Vec::new();
     }
     found.sort_unstable();
     found.truncate(MAX_SIGNALS);
@@ -88,30 +91,34 @@ pub(crate) fn signals(rules: &Rules, trusted: &[String], folded: &Folded) -> Vec
 
 /// Leaves out cautions inside other phrases: "do not hang up" presses, and cautions nobody.
 fn without_inner_cautions(rules: &Rules, found: &[Signal]) -> Vec<Signal> {
-    let warns = [rules.caution(), rules.notice()];
+    let warns = [rules.caution, rules.notice];
     let is_inner = |inner: &Signal| {
         let from = found.partition_point(|signal| signal.start + LONGEST_PHRASE < inner.start);
         let near = found.iter().skip(from).take_while(|signal| signal.start <= inner.start);
         near.filter(|signal| !warns.contains(&signal.group)).any(|signal| inner.end <= signal.end)
     };
-    found.iter().filter(|signal| signal.group != rules.caution() || !is_inner(signal)).copied().collect()
+    found.iter().filter(|signal| signal.group != rules.caution || !is_inner(signal)).copied().collect()
 }
 
-/// Runs of letters, digits and what stands inside account names and numbers.
+/// Runs of letters, digits and what stands inside account names and numbers; only such as have a digit
+/// or an underscore, because no other is a number, a sum or an account.
 fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let bytes = text.as_bytes();
     let mut at = 0;
-    text.split_inclusive(move |c: char| !inside(c)).filter_map(move |part| {
-        let start = at;
-        at += part.len();
-        let token = part.trim_end_matches(|c: char| !inside(c));
-        (!token.is_empty()).then_some((start, token))
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..)?;
+        let sign = at + rest.iter().position(|byte| byte.is_ascii_digit() || *byte == b'_')?;
+        let before = bytes.get(..sign)?.iter().rev().take_while(|byte| inside(byte)).count();
+        let after = bytes.get(sign..)?.iter().take_while(|byte| inside(byte)).count();
+        at = sign + after;
+        Some((sign - before, text.get(sign - before..at)?))
     })
 }
 
-fn token_signals(rules: &Rules, text: &str, start: usize, token: &str, found: &mut Vec<Signal>) {
+fn token_signals(text: &str, start: usize, token: &str, found: &mut Vec<Signal>) {
     let end = start + token.len();
-    let mut push = |name: &str, start: usize, end: usize| found.push(Signal { start, end, group: rules.group(name) });
+    let mut push = |group, start: usize, end: usize| found.push(Signal { start, end, group });
     let digits = token.bytes().filter(u8::is_ascii_digit).count();
     if digits >= MIN_NUMBER && token.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
         push(NUMBER, start, end);
@@ -119,8 +126,8 @@ fn token_signals(rules: &Rules, text: &str, start: usize, token: &str, found: &m
     if digits > 0 && is_sum(text, start, end, token) {
         push(MONEY, start, end);
     }
-    // Few words could be an account, so that the many names are looked for before those alone.
-    if !is_account(token) {
+    // With a digit or an underscore, and as long as this, it may name an account rather than be a word.
+    if token.len() < MIN_ACCOUNT {
         return;
     }
     let before = before(text, start);
@@ -136,11 +143,6 @@ fn before(text: &str, start: usize) -> &str {
         from += 1;
     }
     text.get(from..start).unwrap_or_default()
-}
-
-/// Whether a token may name an account rather than be a word: it is long enough and has a digit or an underscore.
-fn is_account(token: &str) -> bool {
-    token.len() >= MIN_ACCOUNT && token.bytes().any(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
 fn is_sum(text: &str, start: usize, end: usize, token: &str) -> bool {
@@ -161,10 +163,16 @@ mod tests {
 
     use super::*;
 
-    fn seen<'a>(folded: &'a Folded, name: &str) -> Vec<&'a str> {
-        let rules = Rules::bundled().unwrap();
-        let signals = signals(&rules, &[], folded);
-        let wanted = signals.iter().filter(|signal| signal.group == rules.group(name));
+    fn seen<'a>(folded: &'a Folded<'_>, group: u16) -> Vec<&'a str> {
+        // One rule for each group, so that every signal counts.
+        let rule = |(at, name)| format!(r#"{{"id":"{at}","label":"a","score":0.5,"all":["{name}"]}}"#);
+        let rules: Vec<String> = (0..).zip(crate::rules::SIGNALS).map(rule).collect();
+        let source = format!(
+            r#"{{"groups":{{"caution":[],"notice":[]}},"labels":{{"a":{{"zh":"","en":""}}}},"rules":[{}]}}"#,
+            rules.join(",")
+        );
+        let signals = signals(&Rules::parse(&source).unwrap(), &[], folded);
+        let wanted = signals.iter().filter(|signal| signal.group == group);
         wanted.map(|signal| folded.text().get(signal.start..signal.end).unwrap()).collect()
     }
 

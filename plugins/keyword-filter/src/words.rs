@@ -34,7 +34,7 @@ impl OwnWords {
             return;
         }
         let folded = Folded::new(text);
-        for hit in self.phrases.find(&folded) {
+        for hit in self.phrases.find(folded.text()) {
             let Some((action, word)) = self.listed.get(usize::from(hit.id)) else { continue };
             let range = folded.original(hit.start..hit.end);
             found.push(Found {

@@ -1,6 +1,7 @@
 //! Folding: case, width and common traditional characters made one, invisible characters and the
 //! separators between Han characters left out, with the way back to the original.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -17,38 +18,28 @@ const TRADITIONAL: &str = "\
     隱隐雖虽雙双雜杂離离難难雲云電电靈灵靜静響响頁页頂顶項项順顺須须預预領领頭头頻频顆颗題题額额願愿類类顧顾顯显風风飛飞飯饭養养餘余館馆馬马騙骗騷骚驅驱驗验驚惊驟骤髒脏體体鬥斗魚鱼麗丽麼么黃黄點点齊齐龍龙";
 
 /// A text folded for matching, with the way back to the original.
-#[derive(Debug, Clone, Default)]
-pub struct Folded {
+#[derive(Debug, Clone)]
+pub struct Folded<'a> {
+    original: &'a str,
     text: String,
-    /// For every character: where it begins in the folded text, and its range in the original.
-    chars: Vec<(u32, u32, u32)>,
+    /// For every character: where it begins in the folded text, and its range in the original. Worked
+    /// out when first asked for, since most texts have nothing in them that one would look for.
+    chars: OnceCell<Vec<(u32, u32, u32)>>,
 }
 
-impl Folded {
+impl<'a> Folded<'a> {
     /// Folds a text.
     #[must_use]
-    pub fn new(original: &str) -> Self {
-        let mut folded =
-            Self { text: String::with_capacity(original.len()), chars: Vec::with_capacity(original.len()) };
-        let mut rest = original.char_indices().peekable();
-        let mut before = None;
-        while let Some((at, c)) = rest.next() {
-            if is_invisible(c) {
-                continue;
-            }
-            let c = fold_char(c);
-            let hides =
-                before.is_some_and(is_han) && is_separator(c) && joins_han(original.get(at..).unwrap_or_default());
-            let repeats = c == ' ' && before == Some(' ');
-            if hides || repeats {
-                continue;
-            }
-            let end = rest.peek().map_or(original.len(), |next| next.0);
-            folded.chars.push((narrow(folded.text.len()), narrow(at), narrow(end)));
-            folded.text.push(c);
-            before = Some(c);
+    pub fn new(original: &'a str) -> Self {
+        let mut text = String::with_capacity(original.len());
+        // English needs nothing but small letters.
+        if original.is_ascii() && !original.contains("  ") && !original.contains('\t') {
+            text.push_str(original);
+            text.make_ascii_lowercase();
+        } else {
+            fold(original, |c, _, _| text.push(c));
         }
-        folded
+        Self { original, text, chars: OnceCell::new() }
     }
 
     /// The folded text.
@@ -57,23 +48,65 @@ impl Folded {
         &self.text
     }
 
+    /// The folded text, kept.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     /// The bytes of the original that a range of bytes of the folded text stands for.
     #[must_use]
     pub fn original(&self, range: Range<usize>) -> Range<u32> {
-        let first = self.chars.get(self.char_at(range.start));
-        let last = self.char_at(range.end).checked_sub(1).and_then(|index| self.chars.get(index));
+        let chars = self.chars();
+        let char_at = |byte: usize| chars.partition_point(|(start, _, _)| (*start as usize) < byte);
+        let first = chars.get(char_at(range.start));
+        let last = char_at(range.end).checked_sub(1).and_then(|index| chars.get(index));
         match (first, last) {
             (Some(first), Some(last)) if range.start < range.end => first.1..last.2,
             (Some(first), _) => first.1..first.1,
-            (None, _) => self.chars.last().map_or(0..0, |last| last.2..last.2),
+            (None, _) => chars.last().map_or(0..0, |last| last.2..last.2),
         }
     }
 
-    /// How many characters stand before a byte of the folded text.
-    #[must_use]
-    pub fn char_at(&self, byte: usize) -> usize {
-        self.chars.partition_point(|(start, _, _)| (*start as usize) < byte)
+    fn chars(&self) -> &[(u32, u32, u32)] {
+        self.chars.get_or_init(|| {
+            let (mut chars, mut made) = (Vec::with_capacity(self.text.len()), 0);
+            fold(self.original, |c, start, end| {
+                chars.push((narrow(made), narrow(start), narrow(end)));
+                made += c.len_utf8();
+            });
+            chars
+        })
     }
+}
+
+/// Gives every character of the folded text, with the range that it has in the original.
+fn fold(original: &str, mut put: impl FnMut(char, usize, usize)) {
+    let mut before = None;
+    for (at, c) in original.char_indices() {
+        let end = at + c.len_utf8();
+        if is_ideograph(c) {
+            let c = simplified(c);
+            put(c, at, end);
+            before = Some(c);
+            continue;
+        }
+        if is_invisible(c) {
+            continue;
+        }
+        let c = fold_char(c);
+        let hides = is_separator(c) && before.is_some_and(is_han) && joins_han(original.get(at..).unwrap_or_default());
+        let repeats = c == ' ' && before == Some(' ');
+        if !hides && !repeats {
+            put(c, at, end);
+            before = Some(c);
+        }
+    }
+}
+
+/// Whether a character stands in the block of unified ideographs, as most of Chinese does.
+fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
 }
 
 /// Whether a character is a Han character or kana, written without separators between words.
@@ -87,19 +120,22 @@ fn narrow(at: usize) -> u32 {
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}'
-    )
+    !c.is_ascii()
+        && matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 fn fold_char(c: char) -> char {
+    if c.is_ascii() {
+        return if c == '\t' { ' ' } else { c.to_ascii_lowercase() };
+    }
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).map_or(c, |c| c.to_ascii_lowercase()),
-        '\u{3000}' | '\u{a0}' | '\t' => ' ',
+        '\u{3000}' | '\u{a0}' => ' ',
         '’' => '\'',
-        _ if c.is_ascii() => c.to_ascii_lowercase(),
         _ if is_han(c) => simplified(c),
         _ => c.to_lowercase().next().unwrap_or(c),
     }

@@ -32,7 +32,7 @@ impl Phrases {
     pub fn new<'a>(phrases: impl IntoIterator<Item = (&'a str, u16)>) -> Result<Self, String> {
         let mut listed: BTreeMap<String, Vec<u16>> = BTreeMap::new();
         for (phrase, id) in phrases {
-            let folded = Folded::new(phrase.trim()).text().to_owned();
+            let folded = Folded::new(phrase.trim()).into_text();
             if !folded.is_empty() {
                 listed.entry(folded).or_default().push(id);
             }
@@ -45,19 +45,19 @@ impl Phrases {
         Ok(Self { automaton: Some(automaton), ids })
     }
 
-    /// Every occurrence, overlapping ones too, in order of their end. A phrase counts only where no
+    /// Every occurrence in a folded text, overlapping ones too, in order of their end. A phrase counts only where no
     /// letter or digit of a script that separates words continues it.
-    pub fn find<'a>(&'a self, folded: &'a Folded) -> impl Iterator<Item = Occurrence> + 'a {
-        let found = self.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(folded.text()));
+    pub fn find<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = Occurrence> + 'a {
+        let found = self.automaton.iter().flat_map(move |automaton| automaton.find_overlapping_iter(folded));
         found
-            .filter(|hit| is_bounded(folded.text(), hit.start(), hit.end()))
+            .filter(move |hit| is_bounded(folded, hit.start(), hit.end()))
             .flat_map(|hit| self.ids.get(hit.value() as usize).into_iter().flatten().map(move |id| (hit, *id)))
             .map(|(hit, id)| Occurrence { id, start: hit.start(), end: hit.end() })
     }
 }
 
 fn is_bounded(text: &str, start: usize, end: usize) -> bool {
-    let continues = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && !is_han(c));
+    let continues = |c: Option<char>| c.is_some_and(|c| !is_han(c) && c.is_alphanumeric());
     let (before, rest) = text.split_at_checked(start).unwrap_or_default();
     let (inside, after) = rest.split_at_checked(end - start).unwrap_or_default();
     let (first, last) = (inside.chars().next(), inside.chars().next_back());
@@ -74,12 +74,13 @@ mod tests {
     fn phrases_are_found_with_their_numbers_and_at_word_boundaries() {
         let phrases = Phrases::new([("验证码", 1), ("OTP", 2), ("otp", 3), ("", 4)]).unwrap();
         let folded = Folded::new("驗證碼 otp, laptop otpx");
-        let found: Vec<_> = phrases.find(&folded).map(|hit| (hit.id, &folded.text()[hit.start..hit.end])).collect();
+        let found: Vec<_> =
+            phrases.find(folded.text()).map(|hit| (hit.id, &folded.text()[hit.start..hit.end])).collect();
         assert_eq!(found, [(1, "验证码"), (2, "otp"), (3, "otp")]);
     }
 
     #[test]
     fn no_phrases_find_nothing() {
-        assert_eq!(Phrases::new([]).unwrap().find(&Folded::new("abc")).count(), 0);
+        assert_eq!(Phrases::new([]).unwrap().find("abc").count(), 0);
     }
 }
