@@ -28,6 +28,8 @@ pub(crate) fn all(threads: &Runtime, guests: &Guests, folder: &Path) -> Result<V
         Box::new(warbler.contestant(Over::Border)),
         Box::new(NativeLexicon::new()?),
         Box::new(warbler.contestant(Over::KeywordFilter)),
+        Box::new(warbler.contestant(Over::Everyday)),
+        Box::new(warbler.contestant(Over::AntiFraud)),
         Box::new(Extism::start(&guests.extism)?),
         Box::new(Webhook::start(threads)?),
     ])

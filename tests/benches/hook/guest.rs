@@ -12,6 +12,8 @@ pub(crate) struct Guests {
     pub(crate) words: PathBuf,
     /// The bundled keyword filter.
     pub(crate) keyword_filter: PathBuf,
+    /// The bundled filter against fraud.
+    pub(crate) anti_fraud: PathBuf,
     /// The bench's words as an Extism plugin.
     pub(crate) extism: PathBuf,
 }
@@ -32,6 +34,7 @@ pub(crate) fn build(folder: &Path) -> Result<Guests> {
     Ok(Guests {
         words: folder.join("bench-words-0.1.0.wasm"),
         keyword_filter: find(&packages, "keyword-filter-")?,
+        anti_fraud: find(&packages, "anti-fraud-")?,
         extism: folder.join("bench_extism_guest.wasm"),
     })
 }

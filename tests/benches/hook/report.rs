@@ -23,7 +23,18 @@ const RATIOS: [(&str, &str, &str); 5] = [
 ];
 
 /// Contestants in the order of the table.
-const ORDER: [&str; 8] = ["native", "warm", "fresh", "border", "native-lexicon", "keyword-filter", "extism", "webhook"];
+const ORDER: [&str; 10] = [
+    "native",
+    "warm",
+    "fresh",
+    "border",
+    "native-lexicon",
+    "keyword-filter",
+    "keyword-filter-everyday",
+    "anti-fraud",
+    "extism",
+    "webhook",
+];
 
 impl Report {
     pub(crate) fn add(&mut self, name: &'static str, nanos: f64) {
@@ -55,9 +66,9 @@ impl Report {
             warbler_bench_words::WORDS,
             self.rounds.len()
         );
-        println!("{:16} {:>10}", "contestant", "µs a call");
+        println!("{:24} {:>10}", "contestant", "µs a call");
         for name in ORDER {
-            println!("{name:16} {:>10.2}", self.nanos(name) / 1e3);
+            println!("{name:24} {:>10.2}", self.nanos(name) / 1e3);
         }
         for (name, above, below) in RATIOS {
             println!("{name:26} {:>8.2}", self.ratio(above, below));

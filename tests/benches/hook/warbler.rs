@@ -36,6 +36,10 @@ pub(crate) enum Over {
     Border,
     /// The bundled keyword filter, which has the host match the words.
     KeywordFilter,
+    /// The same as it comes: with the built-in lists.
+    Everyday,
+    /// The bundled filter against fraud as it comes.
+    AntiFraud,
 }
 
 /// The runtime with its installations.
@@ -45,6 +49,8 @@ pub(crate) struct Warbler {
     fresh: Arc<dyn ContentFilter>,
     border: Arc<dyn ContentFilter>,
     keyword_filter: Arc<dyn ContentFilter>,
+    everyday: Arc<dyn ContentFilter>,
+    anti_fraud: Arc<dyn ContentFilter>,
     lists: Arc<LexiconSet>,
 }
 
@@ -65,6 +71,8 @@ impl Warbler {
             fresh: load(&guests.words, &listed, Instances::Fresh)?,
             border: load(&guests.words, "{}", Instances::Warm)?,
             keyword_filter: load(&guests.keyword_filter, &keyword_config, Instances::Warm)?,
+            everyday: load(&guests.keyword_filter, "{}", Instances::Warm)?,
+            anti_fraud: load(&guests.anti_fraud, "{}", Instances::Warm)?,
             lists: Arc::new(native::lists()?),
             _runtime: runtime,
         })
@@ -76,8 +84,11 @@ impl Warbler {
             Over::Fresh => &self.fresh,
             Over::Border => &self.border,
             Over::KeywordFilter => &self.keyword_filter,
+            Over::Everyday => &self.everyday,
+            Over::AntiFraud => &self.anti_fraud,
         };
-        let lists = (over == Over::KeywordFilter).then(|| Arc::clone(&self.lists));
+        let asks = matches!(over, Over::KeywordFilter | Over::Everyday);
+        let lists = asks.then(|| Arc::clone(&self.lists));
         One { over, filter: Arc::clone(filter), lists, messages: messages().into_iter().map(submission).collect() }
     }
 }
@@ -97,6 +108,8 @@ impl Contestant for One {
             Over::Fresh => "fresh",
             Over::Border => "border",
             Over::KeywordFilter => "keyword-filter",
+            Over::Everyday => "keyword-filter-everyday",
+            Over::AntiFraud => "anti-fraud",
         }
     }
 
