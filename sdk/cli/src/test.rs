@@ -174,8 +174,7 @@ impl Run {
                     self.count(case.name.as_deref(), index, &outcome);
                 }
                 self.suite(hook);
-                let setting = working(&files, push::PushCase::working);
-                push::conformance(&mut self.harness, &self.server, setting, &mut self.tally).await;
+                push::conformance(&mut self.harness, &self.server, &files, &mut self.tally).await;
                 conformance::configs(&mut self.harness, &mut self.tally).await;
             }
             Hook::BackupSink => {

@@ -1,6 +1,11 @@
 //! Push providers: notifications, what the provider's server answers, and the outcomes that should come of
 //! it.
 
+mod carries;
+mod suite;
+
+pub(super) use suite::run as conformance;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +13,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
-use warbler_domain::{HookError, LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency};
+use warbler_domain::{LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency};
 use warbler_package::PushKind;
 
-use super::Tally;
 use super::expect::{equal, explain, fits_schema, holds, with_causes};
 use super::files::Checked;
 use super::harness::{Harness, NotReady, Setting};
@@ -25,7 +29,7 @@ pub(super) struct PushCase {
     pub(super) name: Option<String>,
     /// How the plugin is set up.
     #[serde(default)]
-    given: Setting,
+    pub(super) given: Setting,
     /// What is handed over, in one batch.
     notifications: Vec<NotificationFields>,
     /// What the provider's server answers, in order; the last answer stays.
@@ -124,10 +128,15 @@ impl Checked for PushCase {
 }
 
 impl PushCase {
-    /// How it is set up, if it wants the plugin to work.
-    pub(super) fn working(&self) -> Option<Setting> {
-        let works = self.expect.init_error.is_none() && self.expect.failure.is_none();
-        works.then(|| self.given.clone())
+    /// Whether it can stand for what happens when all is well: one notification, and it is accepted.
+    fn is_model(&self) -> bool {
+        let is_accepted = |outcome: &Expected| matches!(outcome, Expected::Accepted | Expected::AcceptedAs(_));
+        self.notifications.len() == 1 && !self.answers.is_empty() && self.expects(is_accepted)
+    }
+
+    /// Whether an outcome like this is expected.
+    fn expects(&self, outcome: impl Fn(&Expected) -> bool) -> bool {
+        self.expect.outcomes.iter().flatten().any(outcome)
     }
 }
 
@@ -247,26 +256,4 @@ fn compare_request(asked: &Asked, expected: &ExpectedRequest) -> Result<(), Stri
         equal(&format!("the body at {pointer}"), &json.pointer(pointer), &Some(value))?;
     }
     Ok(())
-}
-
-/// What a host relies on, whatever the provider is.
-pub(super) async fn conformance(harness: &mut Harness, server: &Server, mut setting: Setting, tally: &mut Tally) {
-    setting.fill(server);
-    let provider = match provider(harness, &setting).await {
-        Ok(provider) => provider,
-        Err(NotReady::Setting(text)) => return tally.count("starts", &Err(text)),
-        Err(NotReady::Load(error)) => return tally.count("starts", &Err(with_causes(&error))),
-    };
-    // The host holds every answer to one outcome per notification: here it is shown to the author.
-    for (name, status) in [("accepts all", 200), ("is overloaded", 429), ("is broken", 503), ("refuses all", 400)] {
-        for many in [1, 3, 100] {
-            server.play(vec![Answer { status, path: None, headers: BTreeMap::new(), body: Value::Null }]);
-            let batch = batch(harness, server, &vec![NotificationFields::default(); many]);
-            let outcome = match provider.deliver(&batch).await {
-                Ok(_) | Err(HookError::Refused(_)) => Ok(()),
-                Err(error) => Err(explain(&error)),
-            };
-            tally.count(&format!("answers for {many} while the provider {name}"), &outcome);
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //! asked. `{{server}}` in settings and cases stands for its address.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +38,22 @@ pub(super) struct Answer {
     /// Its body: a text as it is, anything else as JSON.
     #[serde(default)]
     pub(super) body: Value,
+    /// Whether it comes at all.
+    #[serde(default)]
+    pub(super) manner: Manner,
+}
+
+/// How the server treats a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Manner {
+    /// It answers.
+    #[default]
+    Answers,
+    /// It closes the connection instead.
+    Cuts,
+    /// It keeps silent.
+    Stalls,
 }
 
 /// One request, as the server got it.
@@ -137,10 +153,10 @@ fn in_order(mut answers: Vec<Answer>) -> Script {
 }
 
 fn nothing() -> Answer {
-    Answer { status: 404, path: None, headers: BTreeMap::new(), body: Value::Null }
+    Answer { status: 404, path: None, headers: BTreeMap::new(), body: Value::Null, manner: Manner::Answers }
 }
 
-async fn answer(stage: Arc<Mutex<Stage>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(stage: Arc<Mutex<Stage>>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST).collect().await.map(Collected::to_bytes).unwrap_or_default();
     let headers = head
@@ -153,10 +169,18 @@ async fn answer(stage: Arc<Mutex<Stage>>, request: Request<Incoming>) -> Result<
         headers: headers.collect(),
         body,
     };
-    let mut stage = lock(&stage);
-    let answer = (stage.script)(&asked);
-    stage.asked.push(asked);
-    Ok(response(answer))
+    let answer = {
+        let mut stage = lock(&stage);
+        let answer = (stage.script)(&asked);
+        stage.asked.push(asked);
+        answer
+    };
+    match answer.manner {
+        Manner::Answers => Ok(response(answer)),
+        // An error makes the connection end without a response.
+        Manner::Cuts => Err(io::ErrorKind::ConnectionAborted.into()),
+        Manner::Stalls => std::future::pending().await,
+    }
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
