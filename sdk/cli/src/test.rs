@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// A private address that the plugin may call: `127.0.0.1:9000` for a server beside the test.
     #[arg(long, value_name = "ADDRESS:PORT")]
     allow: Vec<SocketAddr>,
+    /// Runs the cases alone, without the conformance suite: for cases against a real service.
+    #[arg(long)]
+    cases_only: bool,
     /// Also prints what the plugin logs when a case holds.
     #[arg(long, short)]
     verbose: bool,
@@ -92,6 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             server,
             limits,
             verbose: arguments.verbose,
+            cases_only: arguments.cases_only,
             tally: Tally::default(),
         };
         for (at, hook) in hooks.into_iter().enumerate() {
@@ -140,6 +144,7 @@ struct Run {
     server: Server,
     limits: HookLimits,
     verbose: bool,
+    cases_only: bool,
     tally: Tally,
 }
 
@@ -153,6 +158,9 @@ impl Run {
                     let outcome = expect::check(&mut self.harness, case).await;
                     self.count(case.name.as_deref(), index, &outcome);
                 }
+                if self.cases_only {
+                    return Ok(());
+                }
                 self.suite(hook);
                 conformance::run(&mut self.harness, first_setting(&files), &mut self.tally).await;
             }
@@ -161,6 +169,9 @@ impl Run {
                 for (index, case) in each(&files) {
                     let outcome = agent::check(&mut self.harness, &self.server, case).await;
                     self.count(case.name.as_deref(), index, &outcome);
+                }
+                if self.cases_only {
+                    return Ok(());
                 }
                 self.suite(hook);
                 let setting = working(&files, agent::AgentCase::working);
@@ -172,6 +183,9 @@ impl Run {
                 for (index, case) in each(&files) {
                     let outcome = push::check(&mut self.harness, &self.server, case).await;
                     self.count(case.name.as_deref(), index, &outcome);
+                }
+                if self.cases_only {
+                    return Ok(());
                 }
                 self.suite(hook);
                 push::conformance(&mut self.harness, &self.server, &files, &mut self.tally).await;
