@@ -12,6 +12,7 @@ mod author;
 mod crash;
 mod hostile;
 mod lifecycle;
+mod push_providers;
 mod resume;
 mod sinks;
 mod tidy;

@@ -7,3 +7,4 @@ pub mod guests;
 pub mod host;
 pub mod packages;
 pub mod tenant;
+pub mod web_push;

@@ -39,6 +39,18 @@ const NEEDS: &[Need] = &[
         is_there: || shell::has("mkfs.ext4") || Path::new("/sbin/mkfs.ext4").exists(),
     },
     Need {
+        what: "node and npm",
+        for_what: "the counterparts of push providers",
+        packages: &["nodejs", "npm"],
+        is_there: || shell::has("node") && shell::has("npm"),
+    },
+    Need {
+        what: "kannel",
+        for_what: "testing text messages through a real gateway",
+        packages: &["kannel"],
+        is_there: || Path::new("/usr/sbin/bearerbox").exists(),
+    },
+    Need {
         what: "pip",
         for_what: "fetching the texts on which false positives are measured",
         packages: &["python3-pip"],

@@ -1,0 +1,138 @@
+//! The bundled push providers, in the runtime of a host: their cases, the conformance suite, and a
+//! receiver of Web Push whose cryptography is another's.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{fs, thread};
+
+use serde_json::json;
+use warbler_tests::host::program;
+use warbler_tests::packages;
+use warbler_tests::web_push::WebPushReceiver;
+
+/// A key of nobody's: that of the example in RFC 8291.
+const VAPID_KEY: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
+
+fn providers() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> = entries
+        .filter(|path| path.join("manifest.json").is_file())
+        .filter(|path| name(path).starts_with("push-"))
+        .collect();
+    found.sort();
+    found
+}
+
+fn name(plugin: &Path) -> String {
+    plugin.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn test(plugin: &Path, arguments: &[&str]) -> Output {
+    let package = packages::bundled_file(&name(plugin)).unwrap();
+    let mut command = Command::new(program("warbler-plugin").unwrap());
+    command.current_dir(plugin).arg("test").arg(package).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn every_bundled_push_provider_passes_its_cases_and_the_conformance_suite() {
+    let providers = providers();
+    assert!(providers.len() >= 12, "{providers:?}");
+    // Side by side, because each waits for a while for a provider that keeps silent.
+    let outputs = thread::scope(|scope| {
+        let running: Vec<_> = providers.iter().map(|plugin| scope.spawn(|| test(plugin, &[]))).collect();
+        running.into_iter().map(|running| running.join().unwrap()).collect::<Vec<_>>()
+    });
+    for (plugin, output) in providers.iter().zip(outputs) {
+        assert!(output.status.success(), "{}:\n{}", name(plugin), said(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_with_another_cryptography_opens_what_push_webpush_sends() {
+    let receiver = WebPushReceiver::start().await.unwrap();
+    let given = json!({
+        "config": {"subject": "mailto:push@example.com", "push_service": receiver.origin()},
+        "secrets": {"vapid_key": VAPID_KEY},
+    });
+    let sent = json!({"address": receiver.subscription(), "title": "张三", "body": "你好，世界 🎉"});
+    let case = json!({"given": given, "notifications": [sent], "expect": {"outcomes": ["accepted"]}});
+    let output = try_on(&receiver, &case).await;
+    assert!(output.status.success(), "{} {:?}", said(&output), receiver.refused());
+    let received = receiver.wait_for(1).await.unwrap();
+    assert_eq!((&received[0]["title"], &received[0]["body"]), (&json!("张三"), &json!("你好，世界 🎉")));
+
+    receiver.expire();
+    let case = json!({"given": given, "notifications": [sent], "expect": {"outcomes": ["gone"]}});
+    let output = try_on(&receiver, &case).await;
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(receiver.received().len(), 1);
+}
+
+/// Runs one case of `push-webpush` against `receiver`.
+async fn try_on(receiver: &WebPushReceiver, case: &serde_json::Value) -> Output {
+    let cases = tempfile::tempdir().unwrap();
+    fs::write(cases.path().join("case.json"), case.to_string()).unwrap();
+    let plugin = providers().into_iter().find(|plugin| name(plugin) == "push-webpush").unwrap();
+    let (folder, allow) = (cases.path().to_string_lossy().into_owned(), receiver.origin().replace("http://", ""));
+    let run = move || test(&plugin, &["--cases-only", "--cases", &folder, "--allow", &allow]);
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[test]
+fn an_independent_push_service_takes_what_push_webpush_sends_and_refuses_a_strangers_key() {
+    let Some(folder) = installed("web-push-testing", "1.2.2") else { return };
+    let preload = scripts().join("loopback.cjs");
+    play(&folder, "web-push.mjs", "push-webpush", &[preload.to_str().unwrap()]);
+}
+
+#[test]
+fn a_text_in_chinese_goes_through_kannel_to_a_centre_as_it_was_written() {
+    if !Path::new("/usr/sbin/bearerbox").is_file() {
+        eprintln!("SKIPPED: kannel is not installed; run: cargo xtask setup");
+        return;
+    }
+    let Some(folder) = installed("smpp", "0.5.1") else { return };
+    play(&folder, "sms.mjs", "push-sms", &[]);
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts").join("push")
+}
+
+/// The folder with a package of npm's, installed once per build folder.
+fn installed(package: &str, version: &str) -> Option<PathBuf> {
+    let built = packages::bundled_file("push-webpush").unwrap();
+    let folder = built.parent().unwrap().join("counterparts").join(format!("{package}-{version}"));
+    if folder.join("node_modules").join(package).join("package.json").is_file() {
+        return Some(folder);
+    }
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("package.json"), "{\"private\": true}").unwrap();
+    let mut npm = Command::new("npm");
+    npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    match npm.arg(format!("{package}@{version}")).output() {
+        Ok(output) if output.status.success() => Some(folder),
+        Ok(output) => {
+            eprintln!("SKIPPED: npm cannot install {package}: {}", said(&output));
+            None
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: npm cannot be run ({error}); run: cargo xtask setup");
+            None
+        }
+    }
+}
+
+/// Runs a counterpart's script in `folder`, with the tool and the package of `plugin`.
+fn play(folder: &Path, script: &str, plugin: &str, more: &[&str]) {
+    let source = providers().into_iter().find(|path| name(path) == plugin).unwrap();
+    let mut node = Command::new("node");
+    node.current_dir(folder).arg(scripts().join(script)).arg(program("warbler-plugin").unwrap());
+    let output = node.arg(packages::bundled_file(plugin).unwrap()).arg(source).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
