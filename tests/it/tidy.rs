@@ -15,6 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("warbler-sdk", &[]),
     ("warbler-store", &["warbler-domain"]),
     ("warbler-runtime", &["warbler-domain", "warbler-package"]),
+    ("warbler-models", &["warbler-domain"]),
+    ("warbler-knowledge", &["warbler-domain"]),
     ("warbler-service", &["warbler-domain", "warbler-package", "warbler-store", "warbler-text"]),
     ("warbler-http", &["warbler-domain", "warbler-package", "warbler-service"]),
     (
@@ -22,6 +24,8 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "warbler-domain",
             "warbler-http",
+            "warbler-knowledge",
+            "warbler-models",
             "warbler-package",
             "warbler-runtime",
             "warbler-service",
@@ -38,6 +42,8 @@ const KEPT_IN: &[(&str, &str)] = &[
     ("sled", "warbler-store"),
     ("axum", "warbler-http"),
     ("argon2", "warbler-service"),
+    ("rmcp", "warbler-models"),
+    ("tantivy", "warbler-knowledge"),
 ];
 
 /// Files that may make a tenant's scope, by what they are for.

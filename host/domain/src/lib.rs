@@ -1,6 +1,7 @@
 //! The vocabulary of Warbler: tenants, people, messages, verdicts, the hooks and the ports. What
 //! reads disks, sockets or WebAssembly does not live here.
 
+mod address;
 mod agent;
 mod backup;
 mod conversation;
@@ -27,6 +28,7 @@ mod time;
 mod tool;
 mod verdict;
 
+pub use address::is_public;
 pub use agent::{Agent, AgentContext, Passage, Turn};
 pub use backup::{BackupSink, BlobEntry};
 pub use conversation::{Conversation, ConversationKind, Member};
