@@ -63,8 +63,8 @@ async fn a_browser_with_another_cryptography_opens_what_push_webpush_sends() {
     let case = json!({"given": given, "notifications": [sent], "expect": {"outcomes": ["accepted"]}});
     let output = try_on(&receiver, &case).await;
     assert!(output.status.success(), "{} {:?}", said(&output), receiver.refused());
-    let received = receiver.wait_for(1).await.unwrap();
-    assert_eq!((&received[0]["title"], &received[0]["body"]), (&json!("张三"), &json!("你好，世界 🎉")));
+    let opened = receiver.wait_for(1).await.unwrap();
+    assert_eq!((&opened[0]["title"], &opened[0]["body"]), (&json!("张三"), &json!("你好，世界 🎉")));
 
     receiver.expire();
     let case = json!({"given": given, "notifications": [sent], "expect": {"outcomes": ["gone"]}});

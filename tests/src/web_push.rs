@@ -144,7 +144,7 @@ impl Browser {
             derive(&self.auth, shared, &info, 32)
         };
         let peer = UnparsedPublicKey::new(&ECDH_P256, sender);
-        let input = agreement::agree(&self.key, &peer, anyhow!("the sender's key is no point"), input)?;
+        let input = agreement::agree(&self.key, peer, anyhow!("the sender's key is no point"), input)?;
         let key = derive(salt, &input, b"Content-Encoding: aes128gcm\0", 16)?;
         let nonce = derive(salt, &input, b"Content-Encoding: nonce\0", 12)?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?);
@@ -216,10 +216,11 @@ fn check(headers: &HeaderMap, origin: &str) -> Result<()> {
     public.verify(signed.as_bytes(), &written).map_err(|_| anyhow!("the signature is another's"))?;
     let claims = signed.split('.').nth(1).context("the token has no claims")?;
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-    ensure!(claims["aud"] == origin, "the token is for another push service");
+    let claim = |name: &str| claims.get(name).cloned().unwrap_or_default();
+    ensure!(claim("aud") == origin, "the token is for another push service");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let expires = claims["exp"].as_u64().unwrap_or_default();
+    let expires = claim("exp").as_u64().unwrap_or_default();
     ensure!(expires > now && expires <= now + 24 * 3_600, "the token is good for too long, or no more");
-    ensure!(claims["sub"].as_str().is_some_and(|sub| sub.contains(':')), "nobody can be asked about the sender");
+    ensure!(claim("sub").as_str().is_some_and(|sub| sub.contains(':')), "nobody can be asked about the sender");
     Ok(())
 }

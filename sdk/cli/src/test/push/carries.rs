@@ -71,7 +71,7 @@ mod tests {
             "你好 x".as_bytes(),
             br#"{"a": ["\u4f60\u597d x"]}"#,
             b"text=%E4%BD%A0%E5%A5%BD+x&to=1",
-            br#"message=%7B%22a%22%3A%22\u4f60\u597d x%22%7D"#,
+            br"message=%7B%22a%22%3A%22\u4f60\u597d x%22%7D",
             b"\xff\xfe sealed",
         ] {
             assert!(carries(&asked("/", body), "你好 x"), "{body:?}");

@@ -115,12 +115,12 @@ impl<'s> Suite<'s> {
         let delivered = self.deliver(&some, self.answers.clone()).await;
         tally.count("keeps the order around a notification that expired on the way", &middle_expired(&delivered));
 
-        let mut same = self.batch(2, |_, _| {});
-        if let Some(first) = same.first().cloned() {
-            same.truncate(1);
-            same.push(first);
+        let mut twice = self.batch(2, |_, _| {});
+        if let Some(first) = twice.first().cloned() {
+            twice.truncate(1);
+            twice.push(first);
         }
-        let delivered = self.deliver(&same, self.answers.clone()).await;
+        let delivered = self.deliver(&twice, self.answers.clone()).await;
         tally.count("says the same of a notification that comes twice", &both_alike(&delivered));
 
         let foreign = self.batch(1, |_, fields| FOREIGN.clone_into(&mut fields.body));
