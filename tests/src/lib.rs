@@ -6,5 +6,6 @@ pub mod counterpart;
 pub mod guests;
 pub mod host;
 pub mod packages;
+pub mod servers;
 pub mod tenant;
 pub mod web_push;

@@ -1,6 +1,7 @@
 //! What building and testing need beside Rust itself, and how to come by it.
 
 mod counterparts;
+mod servers;
 
 use std::path::Path;
 use std::process::Command;
@@ -75,6 +76,7 @@ pub(crate) fn run() -> Result<()> {
         install(&missing)?;
     }
     counterparts::install()?;
+    servers::install()?;
     println!("everything is there");
     Ok(())
 }
