@@ -4,6 +4,7 @@
 mod address;
 mod agent;
 mod backup;
+mod backup_repository;
 mod conversation;
 mod error;
 mod event;
@@ -31,6 +32,11 @@ mod verdict;
 pub use address::is_public;
 pub use agent::{Agent, AgentContext, Passage, Turn};
 pub use backup::{BackupSink, BlobEntry};
+pub use backup_repository::{
+    BackupContent, BackupEntry, BackupError, BackupFile, BackupProgress, BackupRepositories, BackupRepository,
+    BackupSource, BackupVersion, CheckDepth, CheckReport, OpenFile, PassphraseKey, RepositoryKey, RepositoryOptions,
+    Unlock,
+};
 pub use conversation::{Conversation, ConversationKind, Member};
 pub use error::{HookError, LoadError, Refusal, StoreError};
 pub use event::{Audience, Event, EventKind, Position, Sequence};

@@ -1,0 +1,174 @@
+//! Makes and opens repositories.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytesize::ByteSize;
+use rustic_core::repofile::MasterKey;
+use rustic_core::{
+    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends,
+    RepositoryOptions as LibraryOptions, WriteBackend,
+};
+use tokio::task::spawn_blocking;
+use warbler_domain::{
+    BackupError, BackupProgress, BackupRepositories, BackupRepository, BackupSink, RepositoryKey, RepositoryOptions,
+    Unlock,
+};
+use zeroize::Zeroizing;
+
+use crate::Patience;
+use crate::backend::SinkBackend;
+use crate::error::{Fault, internal, panicked};
+use crate::repository::ResticRepository;
+use crate::throttle::Throttle;
+
+/// Size of a pack. A sink takes 32 MiB at most, and a pack may pass its size by one chunk of 8 MiB.
+const PACK: u64 = 16 * 1024 * 1024;
+
+/// Size of a pack of trees, as restic makes them.
+const TREE_PACK: u64 = 4 * 1024 * 1024;
+
+/// Repositories in the restic format.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResticRepositories {
+    patience: Patience,
+}
+
+impl ResticRepositories {
+    /// Repositories over sinks that are asked as patiently as this.
+    #[must_use]
+    pub const fn new(patience: Patience) -> Self {
+        Self { patience }
+    }
+}
+
+/// A sink, and how it is worked on.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) sink: Arc<dyn BackupSink>,
+    pub(crate) patience: Patience,
+    pub(crate) throttle: Option<Arc<Throttle>>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
+
+impl Place {
+    fn new(sink: Arc<dyn BackupSink>, patience: Patience, options: &RepositoryOptions) -> Self {
+        Self { sink, patience, throttle: options.bytes_per_second.map(|limit| Arc::new(Throttle::new(limit))) }
+    }
+
+    /// A backend for one operation. Must be called where there is an async runtime.
+    pub(crate) fn backend(&self, progress: Arc<BackupProgress>) -> Arc<SinkBackend> {
+        Arc::new(SinkBackend::new(Arc::clone(&self.sink), self.patience, self.throttle.clone(), progress))
+    }
+}
+
+/// The library's repository over a backend.
+fn over(backend: &Arc<SinkBackend>) -> Result<Repository<()>, BackupError> {
+    let backends = RepositoryBackends::new(Arc::clone(backend) as Arc<dyn WriteBackend>, None);
+    let options = LibraryOptions::default().no_cache(true);
+    Repository::new(&options, &backends).map_err(|error| backend.fault.explain(&error))
+}
+
+/// Opens a repository; blocks.
+pub(crate) fn open(
+    backend: &Arc<SinkBackend>,
+    credentials: &Credentials,
+) -> Result<Repository<OpenStatus>, BackupError> {
+    let repository = over(backend)?;
+    let fault: &Fault = &backend.fault;
+    if repository.config_id().map_err(|error| fault.explain(&error))?.is_none() {
+        return Err(BackupError::NoRepository);
+    }
+    repository.open(credentials).map_err(|error| match (fault.check(), credentials) {
+        (Err(ours), _) => ours,
+        // The configuration is there and does not open: with a key of the host's own it is the wrong one.
+        (Ok(()), Credentials::Masterkey(_)) => BackupError::WrongKey,
+        (Ok(()), Credentials::Password(_)) => fault.explain(&error),
+    })
+}
+
+pub(crate) fn credentials(key: &RepositoryKey) -> Result<Credentials, BackupError> {
+    let key: MasterKey = serde_json::from_str(&key.0).map_err(|_| BackupError::WrongKey)?;
+    Ok(Credentials::Masterkey(key))
+}
+
+fn encoded(key: &MasterKey) -> Result<RepositoryKey, BackupError> {
+    let text = serde_json::to_string(key).map_err(|_| internal("a key cannot be written"))?;
+    Ok(RepositoryKey(Zeroizing::new(text)))
+}
+
+#[async_trait]
+impl BackupRepositories for ResticRepositories {
+    fn new_key(&self) -> Result<RepositoryKey, BackupError> {
+        encoded(&MasterKey::new())
+    }
+
+    async fn exists(&self, sink: Arc<dyn BackupSink>) -> Result<bool, BackupError> {
+        let place = Place::new(sink, self.patience, &RepositoryOptions::default());
+        let backend = place.backend(Arc::default());
+        let work = move || {
+            let repository = over(&backend)?;
+            repository.config_id().map(|id| id.is_some()).map_err(|error| backend.fault.explain(&error))
+        };
+        spawn_blocking(work).await.map_err(|error| panicked(&error))?
+    }
+
+    async fn create(
+        &self,
+        sink: Arc<dyn BackupSink>,
+        key: &RepositoryKey,
+        options: RepositoryOptions,
+    ) -> Result<Arc<dyn BackupRepository>, BackupError> {
+        if self.exists(Arc::clone(&sink)).await? {
+            return Err(BackupError::Exists);
+        }
+        let place = Place::new(sink, self.patience, &options);
+        let (backend, credentials) = (place.backend(Arc::default()), credentials(key)?);
+        let unlock = credentials.clone();
+        let work = move || {
+            // Packs of one size, however large the repository: a sink's limit does not grow with it.
+            let config = ConfigOptions::default()
+                .set_datapack_size(ByteSize(PACK))
+                .set_datapack_growfactor(0_u32)
+                .set_treepack_size(ByteSize(TREE_PACK))
+                .set_treepack_growfactor(0_u32);
+            let made = over(&backend)?.init(&unlock, &KeyOptions::default(), &config);
+            made.map(drop).map_err(|error| backend.fault.explain(&error))
+        };
+        spawn_blocking(work).await.map_err(|error| panicked(&error))??;
+        Ok(Arc::new(ResticRepository::new(place, credentials)))
+    }
+
+    async fn open(
+        &self,
+        sink: Arc<dyn BackupSink>,
+        unlock: Unlock,
+        options: RepositoryOptions,
+    ) -> Result<Arc<dyn BackupRepository>, BackupError> {
+        let place = Place::new(sink, self.patience, &options);
+        let key = match unlock {
+            Unlock::Key(key) => key,
+            Unlock::Passphrase(passphrase) => self.key_of(Arc::clone(&place.sink), passphrase).await?,
+        };
+        let repository = ResticRepository::new(place, credentials(&key)?);
+        repository.try_open().await?;
+        Ok(Arc::new(repository))
+    }
+
+    async fn key_of(
+        &self,
+        sink: Arc<dyn BackupSink>,
+        passphrase: Zeroizing<String>,
+    ) -> Result<RepositoryKey, BackupError> {
+        let place = Place::new(sink, self.patience, &RepositoryOptions::default());
+        let backend = place.backend(Arc::default());
+        let work = move || encoded(&open(&backend, &Credentials::password(&*passphrase))?.key());
+        spawn_blocking(work).await.map_err(|error| panicked(&error))?
+    }
+}

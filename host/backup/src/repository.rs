@@ -1,0 +1,288 @@
+//! One repository: its versions, their files, its checks and its keys. Every operation opens it anew, so that nothing
+//! stays in memory between them and what others did meanwhile is seen.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use rustic_core::repofile::{KeyId, Node, SnapshotFile, SnapshotId};
+use rustic_core::{
+    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, KeyOptions, OpenStatus, PruneOptions,
+    Repository, RusticResult, SnapshotOptions, jiff,
+};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use warbler_domain::{
+    BackupError, BackupFile, BackupProgress, BackupRepository, BackupSource, BackupVersion, ByteStream, CheckDepth,
+    CheckReport, PassphraseKey, StoreError, Timestamp,
+};
+use zeroize::Zeroizing;
+
+use crate::backend::SinkBackend;
+use crate::error::{Fault, internal, panicked};
+use crate::repositories::{Place, open};
+use crate::source::Source;
+use crate::tree;
+
+/// Who made a version, in restic's terms: the same for all, so that each one builds on the one before.
+const HOST: &str = "warbler";
+const ROOT: &str = "/";
+
+/// Pieces of a file that may wait for a slow reader.
+const PIECES: usize = 2;
+
+/// One repository.
+#[derive(Debug)]
+pub(crate) struct ResticRepository {
+    place: Place,
+    credentials: Credentials,
+}
+
+/// An opened repository with the failures of its sink.
+struct Opened {
+    repository: Repository<OpenStatus>,
+    backend: Arc<SinkBackend>,
+}
+
+impl Opened {
+    fn fault(&self) -> &Fault {
+        &self.backend.fault
+    }
+
+    fn snapshots(&self) -> Result<Vec<SnapshotFile>, BackupError> {
+        self.repository.get_all_snapshots().map_err(|error| self.fault().explain(&error))
+    }
+
+    fn snapshot(&self, version: &str) -> Result<SnapshotFile, BackupError> {
+        let id: SnapshotId = parse_id(version, "version")?.into();
+        let found = self.snapshots()?.into_iter().find(|snapshot| snapshot.id == id);
+        found.ok_or(BackupError::NotFound { what: "version" })
+    }
+}
+
+impl ResticRepository {
+    pub(crate) const fn new(place: Place, credentials: Credentials) -> Self {
+        Self { place, credentials }
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<(), BackupError> {
+        self.work(|_| Ok(())).await
+    }
+
+    /// Does something with the opened repository, away from the async threads.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Opened) -> Result<T, BackupError> + Send + 'static,
+    ) -> Result<T, BackupError> {
+        self.watched_work(Arc::default(), work).await
+    }
+
+    async fn watched_work<T: Send + 'static>(
+        &self,
+        progress: Arc<BackupProgress>,
+        work: impl FnOnce(Opened) -> Result<T, BackupError> + Send + 'static,
+    ) -> Result<T, BackupError> {
+        let (backend, credentials) = (self.place.backend(progress), self.credentials.clone());
+        let work = move || {
+            let repository = open(&backend, &credentials)?;
+            work(Opened { repository, backend })
+        };
+        spawn_blocking(work).await.map_err(|error| panicked(&error))?
+    }
+}
+
+#[async_trait]
+impl BackupRepository for ResticRepository {
+    async fn snapshot(
+        &self,
+        at: Timestamp,
+        source: Box<dyn BackupSource>,
+        progress: Arc<BackupProgress>,
+    ) -> Result<BackupVersion, BackupError> {
+        let counted = Arc::clone(&progress);
+        let handle = tokio::runtime::Handle::current();
+        let work = move |opened: Opened| {
+            let _entered = handle.enter();
+            archive(opened, at, source, counted)
+        };
+        self.watched_work(progress, work).await
+    }
+
+    async fn versions(&self) -> Result<Vec<BackupVersion>, BackupError> {
+        self.work(|opened| {
+            let mut versions: Vec<_> = opened.snapshots()?.iter().map(version).collect();
+            versions.sort_by(|left, right| left.at.cmp(&right.at).then_with(|| left.id.cmp(&right.id)));
+            Ok(versions)
+        })
+        .await
+    }
+
+    async fn list(&self, version: &str, folder: &str) -> Result<Option<Vec<BackupFile>>, BackupError> {
+        let (version, folder) = (version.to_owned(), folder.to_owned());
+        self.work(move |opened| {
+            let snapshot = opened.snapshot(&version)?;
+            let Opened { repository, backend } = opened;
+            let indexed = repository.to_indexed_ids().map_err(|error| backend.fault.explain(&error))?;
+            tree::files_in(&indexed, &backend.fault, &snapshot, &folder)
+        })
+        .await
+    }
+
+    async fn read(&self, version: &str, path: &str) -> Result<Option<ByteStream>, BackupError> {
+        let (version, path) = (version.to_owned(), path.to_owned());
+        let found = self.work(move |opened| {
+            let snapshot = opened.snapshot(&version)?;
+            let Opened { repository, backend } = opened;
+            let indexed = repository.to_indexed().map_err(|error| backend.fault.explain(&error))?;
+            let node = tree::node_at(&indexed, &backend.fault, &snapshot, &path)?;
+            Ok(node.filter(Node::is_file).map(|node| (indexed, backend, node)))
+        });
+        let Some((repository, backend, node)) = found.await? else { return Ok(None) };
+        let (pieces, received) = mpsc::channel(PIECES);
+        spawn_blocking(move || dump(&repository, &backend, &node, &pieces));
+        Ok(Some(stream::unfold(received, |mut pieces| async { Some((pieces.recv().await?, pieces)) }).boxed()))
+    }
+
+    async fn check(&self, depth: CheckDepth) -> Result<CheckReport, BackupError> {
+        self.work(move |opened| {
+            let options = CheckOptions::default().read_data(depth == CheckDepth::Everything);
+            let results = opened.repository.check(options).map_err(|error| opened.fault().explain(&error))?;
+            let mut report = CheckReport::default();
+            for (level, finding) in &results.0 {
+                let text = finding.to_string();
+                // The type of the level is not exported; its name is.
+                if format!("{level:?}") == "Error" { report.problems.push(text) } else { report.remarks.push(text) }
+            }
+            Ok(report)
+        })
+        .await
+    }
+
+    async fn forget(&self, versions: &[String]) -> Result<(), BackupError> {
+        let ids = versions.iter().map(|version| Ok(parse_id(version, "version")?.into()));
+        let ids = ids.collect::<Result<Vec<SnapshotId>, BackupError>>()?;
+        self.work(move |opened| {
+            opened.repository.delete_snapshots(&ids).map_err(|error| opened.fault().explain(&error))?;
+            opened.fault().check()
+        })
+        .await
+    }
+
+    async fn prune(&self) -> Result<u64, BackupError> {
+        self.work(|opened| {
+            let options = PruneOptions::default();
+            let explain = |error: Box<rustic_core::RusticError>| opened.fault().explain(&error);
+            let plan = opened.repository.prune_plan(&options).map_err(explain)?;
+            let unused = plan.stats.size_sum().unused + plan.stats.size_unref;
+            opened.repository.prune(&options, plan).map_err(explain)?;
+            opened.fault().check()?;
+            Ok(unused)
+        })
+        .await
+    }
+
+    async fn add_passphrase(&self, passphrase: Zeroizing<String>) -> Result<PassphraseKey, BackupError> {
+        self.work(move |opened| {
+            let explain = |error: Box<rustic_core::RusticError>| opened.fault().explain(&error);
+            let options = KeyOptions::default().hostname(HOST.to_owned()).with_created(true);
+            let id = opened.repository.add_key(&passphrase, &options).map_err(explain)?.to_hex();
+            let file = rustic_core::ReadBackend::read_full(&*opened.backend, FileType::Key, &parse_id(&id, "key")?);
+            Ok(PassphraseKey { id: id.as_str().to_owned(), file: file.map_err(explain)? })
+        })
+        .await
+    }
+
+    async fn passphrases(&self) -> Result<Vec<String>, BackupError> {
+        self.work(|opened| {
+            let keys: RusticResult<Vec<KeyId>> = opened.repository.list::<KeyId>().map(Iterator::collect);
+            let keys = keys.map_err(|error| opened.fault().explain(&error))?;
+            Ok(keys.iter().map(|id| id.to_hex().as_str().to_owned()).collect())
+        })
+        .await
+    }
+
+    async fn remove_passphrase(&self, id: &str) -> Result<(), BackupError> {
+        let id: KeyId = parse_id(id, "key")?.into();
+        self.work(move |opened| opened.repository.delete_key(&id).map_err(|error| opened.fault().explain(&error))).await
+    }
+}
+
+/// Makes a version, and shows it once every file of the source is accounted for.
+fn archive(
+    opened: Opened,
+    at: Timestamp,
+    source: Box<dyn BackupSource>,
+    progress: Arc<BackupProgress>,
+) -> Result<BackupVersion, BackupError> {
+    let Opened { repository, backend } = opened;
+    let fault = backend.fault.clone();
+    let indexed = repository.to_indexed_ids().map_err(|error| fault.explain(&error))?;
+    let options = SnapshotOptions::default().host(HOST.to_owned()).time(zoned(at)?).command(HOST.to_owned());
+    let snapshot = options.to_snapshot().map_err(|error| fault.explain(&error))?;
+    let source = Source::new(source, fault.clone(), progress);
+    let given = Arc::clone(&source.work.given);
+    backend.hold_snapshots();
+    let mut options = BackupOptions::default().no_scan(true);
+    options.parent_opts.ignore_ctime = true;
+    let made = indexed.archive(&options, &source, snapshot, &[PathBuf::from(ROOT)]);
+    let made = made.map_err(|error| fault.explain(&error))?;
+    fault.check()?;
+    let (given, kept) = (given.load(Ordering::Relaxed), version(&made).files);
+    if given != kept {
+        return Err(internal(&format!("of {given} files only {kept} were stored")));
+    }
+    backend.release()?;
+    Ok(version(&made))
+}
+
+/// Sends a file in pieces for as long as somebody reads them.
+fn dump<S: IndexedFull>(
+    repository: &Repository<S>,
+    backend: &SinkBackend,
+    node: &Node,
+    pieces: &mpsc::Sender<Result<Bytes, StoreError>>,
+) {
+    if let Err(error) = repository.dump(node, &mut Pieces(pieces)) {
+        let error = Box::new(backend.fault.explain(&error));
+        // Nobody reads any more: that was the error.
+        drop(pieces.blocking_send(Err(StoreError::Io { doing: "reading a backup", source: error })));
+    }
+}
+
+struct Pieces<'a>(&'a mpsc::Sender<Result<Bytes, StoreError>>);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(piece)));
+        sent.map(|()| piece.len()).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn version(snapshot: &SnapshotFile) -> BackupVersion {
+    let summary = snapshot.summary.as_ref();
+    BackupVersion {
+        id: snapshot.id.to_hex().as_str().to_owned(),
+        at: Timestamp::from_millis(u64::try_from(snapshot.time.timestamp().as_millisecond()).unwrap_or(0)),
+        files: summary.map_or(0, |summary| summary.total_files_processed),
+        bytes: summary.map_or(0, |summary| summary.total_bytes_processed),
+        added: summary.map_or(0, |summary| summary.data_added_packed),
+    }
+}
+
+fn zoned(at: Timestamp) -> Result<jiff::Zoned, BackupError> {
+    let out_of_range = |_| internal("the clock is out of range");
+    let ms = i64::try_from(at.as_millis()).map_err(|_| internal("the clock is out of range"))?;
+    Ok(jiff::Timestamp::from_millisecond(ms).map_err(out_of_range)?.to_zoned(jiff::tz::TimeZone::UTC))
+}
+
+fn parse_id(text: &str, what: &'static str) -> Result<Id, BackupError> {
+    text.parse().map_err(|_| BackupError::NotFound { what })
+}
