@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("warbler-package", &[]),
     ("warbler-sdk", &[]),
     ("warbler-store", &["warbler-domain"]),
+    ("warbler-backup", &["warbler-domain"]),
     ("warbler-runtime", &["warbler-domain", "warbler-package"]),
     ("warbler-models", &["warbler-domain"]),
     ("warbler-knowledge", &["warbler-domain"]),
@@ -22,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "warbler",
         &[
+            "warbler-backup",
             "warbler-domain",
             "warbler-http",
             "warbler-knowledge",
@@ -44,6 +46,7 @@ const KEPT_IN: &[(&str, &str)] = &[
     ("argon2", "warbler-service"),
     ("rmcp", "warbler-models"),
     ("tantivy", "warbler-knowledge"),
+    ("rustic_core", "warbler-backup"),
 ];
 
 /// Files that may make a tenant's scope, by what they are for.

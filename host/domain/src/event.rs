@@ -117,4 +117,14 @@ pub enum EventKind {
         /// The new title.
         title: String,
     },
+    /// What was said up to a place was removed.
+    Cleared {
+        /// Up to which place, that one included.
+        up_to: Sequence,
+    },
+    /// Messages came back from a backup into their old places.
+    Restored {
+        /// How many.
+        messages: u64,
+    },
 }

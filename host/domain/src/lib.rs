@@ -60,7 +60,7 @@ pub use role::{Right, Role};
 pub use scope::TenantScope;
 pub use signal::{Feed, Signal};
 pub use store::{
-    Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, State, StateChange,
+    Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, Placed, State, StateChange,
     StateKey, StateWrite, TenantKeys, Versioned,
 };
 pub use time::{Clock, SystemClock, Timestamp};

@@ -97,6 +97,13 @@ pub struct Message {
     /// What the filters said of it, in order. Never shown to receivers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
+    /// When its content was removed together with the conversation's history. A backup may bring it back, unlike
+    /// that of a message which was recalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
+    /// When it came back from a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Timestamp>,
 }
 
 /// Who wrote a message, as a hook sees them.

@@ -68,6 +68,15 @@ pub enum Appended {
     Repeated(Arc<Event>),
 }
 
+/// An event that goes to its own place in a conversation's log, out of the usual order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// The event, with its sequence.
+    pub event: Event,
+    /// Whether it takes the place of what stands there; otherwise the place must be free.
+    pub over: bool,
+}
+
 /// The durable log of every conversation.
 #[async_trait]
 pub trait MessageLog: Send + Sync {
@@ -124,6 +133,25 @@ pub trait MessageLog: Send + Sync {
         after: Position,
         limit: usize,
     ) -> Result<Vec<Committed>, StoreError>;
+    /// The last position of the tenant's log; 0 if there is none.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn tenant_head(&self, scope: &TenantScope) -> Result<Position, StoreError>;
+    /// Puts events of one conversation into their own places, together with `writes`, all or nothing: what was
+    /// removed goes this way, and what comes back from a backup. Later events get places after the last one. What
+    /// is placed has no position in the tenant's log and no follower hears of it, so that nobody acts on it again.
+    ///
+    /// # Errors
+    /// `Conflict` if a place is not free that should be, or a write met another state than it expected; `Missing`
+    /// if there is nothing to take the place of; or the store failed.
+    async fn place(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        placed: Vec<Placed>,
+        writes: Vec<StateWrite>,
+    ) -> Result<(), StoreError>;
     /// Every event of every tenant from now on, in the order of commits within a conversation, in the
     /// batches in which they were committed. Nothing is skipped: a slow reader makes writers wait, so a
     /// reader must not wait for an append of its own before it takes the next batch.

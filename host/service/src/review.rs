@@ -222,6 +222,8 @@ impl Review {
             mentions: record.mentions.clone(),
             caution: record.caution.clone(),
             receipts: record.receipts.clone(),
+            removed_at: None,
+            restored_at: None,
         };
         let writes: Vec<StateWrite> = grants(record.conversation, message.id, &record.body)?;
         let event = Event {

@@ -73,6 +73,8 @@ fn message(writer: u64, number: u64, keyed: bool) -> Append {
         mentions: Vec::new(),
         caution: None,
         receipts: Vec::new(),
+        removed_at: None,
+        restored_at: None,
     };
     let event = Event {
         conversation: ConversationId::from_uuid(Uuid::from_u128((writer % 40).into())),

@@ -12,6 +12,6 @@ mod run;
 mod view;
 
 pub(crate) use hub::Hub;
-pub(crate) use queue::{AppendRequest, Queue};
+pub(crate) use queue::{AppendRequest, PlaceRequest, PlacedDraft, Queue};
 pub(crate) use run::{Committer, Setup};
 pub(crate) use view::{Snapshot, View};

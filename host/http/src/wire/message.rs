@@ -42,6 +42,14 @@ pub(crate) struct MessageView<'a> {
     /// What its readers should be warned of.
     #[serde(skip_serializing_if = "Option::is_none")]
     caution: Option<CautionView<'a>>,
+    /// When its content was removed with the conversation's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "date-time")]
+    removed_at: Option<Timestamp>,
+    /// When it came back from a backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "date-time")]
+    restored_at: Option<Timestamp>,
 }
 
 /// A warning beside a message, or a reason, in two voices.
@@ -80,6 +88,8 @@ impl<'a> MessageView<'a> {
             reply_to: message.reply_to,
             mentions: &message.mentions,
             caution: message.caution.as_ref().map(CautionView::from),
+            removed_at: message.removed_at,
+            restored_at: message.restored_at,
         })
     }
 }
@@ -182,6 +192,23 @@ pub(crate) enum WhatChanged<'a> {
         #[schema(value_type = Option<String>, format = "uuid")]
         person: Option<UserId>,
     },
+    /// What was said up to a place was removed.
+    Cleared {
+        /// Up to which place, that one included.
+        #[schema(value_type = u64)]
+        up_to: Sequence,
+        /// Who did it.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
+    /// Messages came back from a backup into their old places.
+    Restored {
+        /// How many.
+        messages: u64,
+        /// Who brought them back.
+        #[schema(value_type = String, format = "uuid")]
+        actor: UserId,
+    },
     /// The place is taken by something that is not for this reader.
     Taken,
 }
@@ -220,6 +247,8 @@ impl<'a> WhatChanged<'a> {
             EventKind::Joined { user } => Self::Joined { user: *user, actor },
             EventKind::Left { user } => Self::Left { user: *user, actor },
             EventKind::Renamed { title } => Self::Renamed { title, actor },
+            EventKind::Cleared { up_to } => Self::Cleared { up_to: *up_to, actor },
+            EventKind::Restored { messages } => Self::Restored { messages: *messages, actor },
             EventKind::Posted { .. } => Self::Taken,
         }
     }

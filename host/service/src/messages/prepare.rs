@@ -88,6 +88,8 @@ pub(crate) async fn send(
         mentions,
         caution: outcome.caution,
         receipts: outcome.receipts,
+        removed_at: None,
+        restored_at: None,
     };
     let event = Event {
         conversation: send.conversation,

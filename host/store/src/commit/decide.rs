@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use warbler_domain::{
-    Appended, Committed, Expect, Idempotency, Position, Sequence, StateChange, StateWrite, StoreError, TenantId,
-    Versioned,
+    Appended, Committed, Expect, Idempotency, Position, Sequence, StateChange, StateKey, StateWrite, StoreError,
+    TenantId, Versioned,
 };
 
 use super::group::{Group, Step};
 use super::heads::Heads;
-use super::queue::AppendRequest;
+use super::queue::{AppendRequest, PlaceRequest};
 use crate::backend::Records;
 use crate::codec::{self, Named, Opener, Origins};
 use crate::layout::{self, Kind};
@@ -80,6 +80,39 @@ impl Decider {
         let committed = Committed { tenant, position, event: Arc::new(event) };
         group.committed.push(committed.clone());
         Ok(Appended::New(committed))
+    }
+
+    /// Decides events that go to places of their own.
+    pub(super) fn place(&mut self, group: &mut Group, place: PlaceRequest) -> Result<(), StoreError> {
+        let PlaceRequest { tenant, conversation, placed, origins, writes } = place;
+        let key = self.keys.get(tenant)?;
+        let staged = self.stage(group, tenant, &key, writes)?;
+        let subkey = key.subkey(Kind::Event, conversation.as_bytes())?;
+        let next = self.heads.next_sequence(&*self.records, tenant, conversation)?;
+        let last = placed.iter().map(|placed| placed.sequence).max().unwrap_or_default();
+        let mut steps = Vec::with_capacity(placed.len());
+        for placed in placed {
+            let key = layout::event(tenant, conversation, placed.sequence);
+            let before = group.get(&*self.records, &key)?;
+            match (&before, placed.over) {
+                (None, true) => return Err(StoreError::Missing { what: "event to take the place of" }),
+                (Some(_), false) => {
+                    let key = StateKey::new("event", &[&conversation, &placed.sequence]);
+                    return Err(StoreError::Conflict { key });
+                }
+                _ => {}
+            }
+            let value = subkey.seal(&key, 0, placed.draft)?;
+            steps.push(Step { key, value: Some(value), before });
+        }
+        steps.extend(self.origins(group, tenant, &key, &origins)?);
+        group.take(steps);
+        self.join(group, tenant, staged);
+        self.heads.know(tenant, origins.iter().map(|named| named.id));
+        if last >= next {
+            self.heads.raise(tenant, conversation, last);
+        }
+        Ok(())
     }
 
     /// Decides writes to state alone.

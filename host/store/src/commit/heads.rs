@@ -97,6 +97,11 @@ impl Heads {
         self.positions.insert(tenant, position.0);
     }
 
+    /// Takes a place out of the usual order, beyond the last one.
+    pub(super) fn raise(&mut self, tenant: TenantId, conversation: ConversationId, sequence: Sequence) {
+        self.sequences.insert((tenant, conversation), sequence.0);
+    }
+
     /// Takes a version.
     pub(super) fn take_revision(&mut self, tenant: TenantId, revision: u64) {
         self.revisions.insert(tenant, revision);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
-use warbler_domain::{Appended, Event, Idempotency, Sequence, StateWrite, StoreError, TenantId};
+use warbler_domain::{Appended, ConversationId, Event, Idempotency, Sequence, StateWrite, StoreError, TenantId};
 
 use crate::codec::Named;
 use crate::seal::Draft;
@@ -27,6 +27,24 @@ pub(crate) struct AppendRequest {
     pub(crate) writes: Vec<StateWrite>,
 }
 
+/// Events for places of their own.
+pub(crate) struct PlaceRequest {
+    pub(crate) tenant: TenantId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) placed: Vec<PlacedDraft>,
+    /// Origins of receipts that the events name.
+    pub(crate) origins: Vec<Arc<Named>>,
+    pub(crate) writes: Vec<StateWrite>,
+}
+
+/// An event for a place of its own, encoded.
+pub(crate) struct PlacedDraft {
+    pub(crate) sequence: Sequence,
+    pub(crate) draft: Draft,
+    /// Whether something stands there, of which it takes the place.
+    pub(crate) over: bool,
+}
+
 /// What the committer can be asked for.
 pub(super) enum Request {
     Append(Box<AppendRequest>, Reply<Appended>),
@@ -35,6 +53,7 @@ pub(super) enum Request {
         writes: Vec<StateWrite>,
         reply: Reply<()>,
     },
+    Place(PlaceRequest, Reply<()>),
     /// Deletes some records of a tenant; the answer is whether there may be more.
     Purge {
         tenant: TenantId,
@@ -51,6 +70,9 @@ impl Request {
                 append.draft.len() + amend + size_of(&append.writes)
             }
             Self::Commit { writes, .. } => size_of(writes),
+            Self::Place(place, _) => {
+                place.placed.iter().map(|placed| placed.draft.len()).sum::<usize>() + size_of(&place.writes)
+            }
             Self::Purge { .. } => 0,
         }
     }
@@ -60,7 +82,7 @@ impl Request {
         // Those who no longer wait for the answer need none.
         match self {
             Self::Append(_, reply) => drop(reply.send(Err(error))),
-            Self::Commit { reply, .. } => drop(reply.send(Err(error))),
+            Self::Commit { reply, .. } | Self::Place(_, reply) => drop(reply.send(Err(error))),
             Self::Purge { reply, .. } => drop(reply.send(Err(error))),
         }
     }
@@ -92,6 +114,11 @@ impl Queue {
     /// Commits writes to state.
     pub(crate) async fn commit(&self, tenant: TenantId, writes: Vec<StateWrite>) -> Result<(), StoreError> {
         self.ask(|reply| Request::Commit { tenant, writes, reply }).await
+    }
+
+    /// Puts events into places of their own.
+    pub(crate) async fn place(&self, place: PlaceRequest) -> Result<(), StoreError> {
+        self.ask(|reply| Request::Place(place, reply)).await
     }
 
     /// Deletes all records of a tenant.

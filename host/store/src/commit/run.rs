@@ -112,6 +112,10 @@ impl Committer {
                 let result = self.decider.commit(group, tenant, writes);
                 Answer::Committed(reply, result)
             }
+            Request::Place(place, reply) => {
+                let result = self.decider.place(group, place);
+                Answer::Committed(reply, result)
+            }
             Request::Purge { tenant, reply } => {
                 let result = self.decider.purge(group, tenant);
                 Answer::Purged(reply, result)

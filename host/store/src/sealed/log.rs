@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use warbler_domain::{
-    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Position, Sequence, StoreError,
-    TenantScope,
+    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Placed, Position, Sequence, StateWrite,
+    StoreError, TenantScope,
 };
 
 use crate::backend::Record;
 use crate::codec::{self, Encoded, Names, Opener, Origins};
-use crate::commit::{AppendRequest, Hub, Queue, Snapshot, View};
+use crate::commit::{AppendRequest, Hub, PlaceRequest, PlacedDraft, Queue, Snapshot, View};
 use crate::layout::{self, KeyRange, Kind, Pointer};
 use crate::seal::{Keyring, TenantKey};
 
@@ -140,6 +140,31 @@ impl MessageLog for SealedLog {
             };
             found.iter().map(committed).collect()
         })
+    }
+
+    async fn tenant_head(&self, scope: &TenantScope) -> Result<Position, StoreError> {
+        self.keys.get(scope.tenant())?;
+        let range = layout::positions(scope.tenant(), Position(0), true);
+        let last = self.view.read(|snapshot| snapshot.range(&range, 1))?;
+        Ok(Position(last.first().and_then(|(key, _)| layout::last_number(key)).unwrap_or(0)))
+    }
+
+    async fn place(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        placed: Vec<Placed>,
+        writes: Vec<StateWrite>,
+    ) -> Result<(), StoreError> {
+        writes.iter().try_for_each(codec::check_write)?;
+        let (mut drafts, mut origins) = (Vec::with_capacity(placed.len()), Vec::new());
+        for Placed { mut event, over } in placed {
+            let encoded = codec::encode_event(&mut event, &self.names)?;
+            origins.extend(encoded.origins);
+            drafts.push(PlacedDraft { sequence: event.sequence, draft: encoded.draft, over });
+        }
+        let tenant = scope.tenant();
+        self.queue.place(PlaceRequest { tenant, conversation, placed: drafts, origins, writes }).await
     }
 
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {

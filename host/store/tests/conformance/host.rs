@@ -97,6 +97,8 @@ pub(crate) fn event(conversation: ConversationId, text: &str) -> Event {
         mentions: vec![user],
         caution: None,
         receipts: Vec::new(),
+        removed_at: None,
+        restored_at: None,
     };
     Event {
         conversation,

@@ -8,6 +8,7 @@ mod feed;
 mod follow;
 mod host;
 mod log;
+mod place;
 mod repeats;
 mod state;
 mod tenants;
