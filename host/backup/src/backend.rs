@@ -73,7 +73,7 @@ impl SinkBackend {
         }
         if let Some(throttle) = &self.throttle {
             let wait = throttle.wait(bytes.len(), Instant::now());
-            self.handle.block_on(tokio::time::sleep(wait));
+            self.sleep(wait);
         }
         let length = bytes.len() as u64;
         self.patiently("putting a blob", || self.sink.put(name, bytes.clone()))?;
@@ -104,6 +104,11 @@ impl SinkBackend {
         }
     }
 
+    fn sleep(&self, pause: std::time::Duration) {
+        // Made within the runtime, which the library's threads do not belong to.
+        self.handle.block_on(async { tokio::time::sleep(pause).await });
+    }
+
     /// Calls the sink, and again after a pause if that may help.
     fn patiently<T, F>(&self, doing: &'static str, call: impl Fn() -> F) -> Result<T, BackupError>
     where
@@ -124,7 +129,7 @@ impl SinkBackend {
                 return Err(BackupError::Sink { doing, source: Arc::new(error) });
             }
             tracing::warn!(%error, attempt, doing, "the sink failed and is asked again");
-            self.handle.block_on(tokio::time::sleep(self.patience.pause(attempt)));
+            self.sleep(self.patience.pause(attempt));
             attempt += 1;
         }
     }

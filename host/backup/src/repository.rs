@@ -1,5 +1,5 @@
-//! One repository: its versions, their files, its checks and its keys. Every operation opens it anew, so that nothing
-//! stays in memory between them and what others did meanwhile is seen.
+//! One repository: its versions, their files, its checks and its keys. Reading opens it once; everything else opens it
+//! anew, and what is read afterwards is read from the repository as it then is.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
+use parking_lot::Mutex;
 use rustic_core::repofile::{KeyId, Node, SnapshotFile, SnapshotId};
 use rustic_core::{
-    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, KeyOptions, OpenStatus, PruneOptions,
+    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, IndexedFullStatus, KeyOptions, OpenStatus, PruneOptions,
     Repository, RusticResult, SnapshotOptions, jiff,
 };
 use tokio::sync::mpsc;
@@ -36,10 +37,26 @@ const ROOT: &str = "/";
 const PIECES: usize = 2;
 
 /// One repository.
-#[derive(Debug)]
 pub(crate) struct ResticRepository {
     place: Place,
     credentials: Credentials,
+    /// What was opened to read from, for as long as nothing is changed through this one.
+    reading: Mutex<Option<Arc<Reading>>>,
+}
+
+/// A repository to read from.
+struct Reading {
+    repository: Repository<IndexedFullStatus>,
+    backend: Arc<SinkBackend>,
+    snapshots: Vec<SnapshotFile>,
+}
+
+impl Reading {
+    fn snapshot(&self, version: &str) -> Result<&SnapshotFile, BackupError> {
+        let id: SnapshotId = parse_id(version, "version")?.into();
+        let found = self.snapshots.iter().find(|snapshot| snapshot.id == id);
+        found.ok_or(BackupError::NotFound { what: "version" })
+    }
 }
 
 /// An opened repository with the failures of its sink.
@@ -56,17 +73,40 @@ impl Opened {
     fn snapshots(&self) -> Result<Vec<SnapshotFile>, BackupError> {
         self.repository.get_all_snapshots().map_err(|error| self.fault().explain(&error))
     }
-
-    fn snapshot(&self, version: &str) -> Result<SnapshotFile, BackupError> {
-        let id: SnapshotId = parse_id(version, "version")?.into();
-        let found = self.snapshots()?.into_iter().find(|snapshot| snapshot.id == id);
-        found.ok_or(BackupError::NotFound { what: "version" })
-    }
 }
 
 impl ResticRepository {
     pub(crate) const fn new(place: Place, credentials: Credentials) -> Self {
-        Self { place, credentials }
+        Self { place, credentials, reading: Mutex::new(None) }
+    }
+
+    /// The repository as it was when it was first read from.
+    async fn reading(&self) -> Result<Arc<Reading>, BackupError> {
+        if let Some(reading) = &*self.reading.lock() {
+            return Ok(Arc::clone(reading));
+        }
+        let opened = self.work(|opened| {
+            let snapshots = opened.snapshots()?;
+            let Opened { repository, backend } = opened;
+            let repository = repository.to_indexed().map_err(|error| backend.fault.explain(&error))?;
+            Ok(Arc::new(Reading { repository, backend, snapshots }))
+        });
+        let reading = opened.await?;
+        *self.reading.lock() = Some(Arc::clone(&reading));
+        Ok(reading)
+    }
+
+    /// Reads, away from the async threads. After a failure the repository is opened anew.
+    async fn read_work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reading) -> Result<T, BackupError> + Send + 'static,
+    ) -> Result<T, BackupError> {
+        let reading = self.reading().await?;
+        let done = spawn_blocking(move || work(&reading)).await.map_err(|error| panicked(&error)).and_then(|done| done);
+        if done.is_err() {
+            *self.reading.lock() = None;
+        }
+        done
     }
 
     pub(crate) async fn try_open(&self) -> Result<(), BackupError> {
@@ -86,6 +126,7 @@ impl ResticRepository {
         progress: Arc<BackupProgress>,
         work: impl FnOnce(Opened) -> Result<T, BackupError> + Send + 'static,
     ) -> Result<T, BackupError> {
+        *self.reading.lock() = None;
         let (backend, credentials) = (self.place.backend(progress), self.credentials.clone());
         let work = move || {
             let repository = open(&backend, &credentials)?;
@@ -123,27 +164,23 @@ impl BackupRepository for ResticRepository {
 
     async fn list(&self, version: &str, folder: &str) -> Result<Option<Vec<BackupFile>>, BackupError> {
         let (version, folder) = (version.to_owned(), folder.to_owned());
-        self.work(move |opened| {
-            let snapshot = opened.snapshot(&version)?;
-            let Opened { repository, backend } = opened;
-            let indexed = repository.to_indexed_ids().map_err(|error| backend.fault.explain(&error))?;
-            tree::files_in(&indexed, &backend.fault, &snapshot, &folder)
+        self.read_work(move |reading| {
+            let snapshot = reading.snapshot(&version)?;
+            tree::files_in(&reading.repository, &reading.backend.fault, snapshot, &folder)
         })
         .await
     }
 
     async fn read(&self, version: &str, path: &str) -> Result<Option<ByteStream>, BackupError> {
         let (version, path) = (version.to_owned(), path.to_owned());
-        let found = self.work(move |opened| {
-            let snapshot = opened.snapshot(&version)?;
-            let Opened { repository, backend } = opened;
-            let indexed = repository.to_indexed().map_err(|error| backend.fault.explain(&error))?;
-            let node = tree::node_at(&indexed, &backend.fault, &snapshot, &path)?;
-            Ok(node.filter(Node::is_file).map(|node| (indexed, backend, node)))
+        let found = self.read_work(move |reading| {
+            let snapshot = reading.snapshot(&version)?;
+            tree::node_at(&reading.repository, &reading.backend.fault, snapshot, &path)
         });
-        let Some((repository, backend, node)) = found.await? else { return Ok(None) };
+        let Some(node) = found.await?.filter(Node::is_file) else { return Ok(None) };
+        let reading = self.reading().await?;
         let (pieces, received) = mpsc::channel(PIECES);
-        spawn_blocking(move || dump(&repository, &backend, &node, &pieces));
+        spawn_blocking(move || dump(&reading.repository, &reading.backend, &node, &pieces));
         Ok(Some(stream::unfold(received, |mut pieces| async { Some((pieces.recv().await?, pieces)) }).boxed()))
     }
 

@@ -315,6 +315,9 @@ pub enum BackupError {
         /// What it said.
         text: String,
     },
+    /// The tenant has no backup sink that runs.
+    #[error("no backup sink runs for this tenant")]
+    NoSink,
     /// There is no repository in the sink.
     #[error("there is no repository in the sink")]
     NoRepository,
@@ -355,6 +358,12 @@ pub enum BackupError {
         /// Until when, unless they go on.
         until: Timestamp,
     },
+    /// Another host, or a copy of this one, wrote to the repository.
+    #[error("the host {holder} wrote to the repository meanwhile: adopt it, or give that host another sink")]
+    Foreign {
+        /// Which.
+        holder: String,
+    },
     /// It was asked to end.
     #[error("it was cancelled")]
     Cancelled,
@@ -373,6 +382,7 @@ impl BackupError {
         match self {
             Self::Sink { .. } => "sink-failed",
             Self::Untrue { .. } => "sink-untrue",
+            Self::NoSink => "no-sink",
             Self::NoRepository => "no-repository",
             Self::Exists => "repository-exists",
             Self::WrongKey => "wrong-key",
@@ -380,6 +390,7 @@ impl BackupError {
             Self::Damaged { .. } => "damaged",
             Self::Source(_) | Self::Changed { .. } => "source-failed",
             Self::Held { .. } => "held",
+            Self::Foreign { .. } => "foreign-host",
             Self::Cancelled => "cancelled",
             Self::Internal { .. } => "internal",
         }

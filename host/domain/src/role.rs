@@ -51,6 +51,8 @@ pub enum Right {
     ManageAgents,
     /// Take support conversations over from agents, and approve what agents ask leave for.
     Serve,
+    /// Make, check and restore backups, and hand out the key that reads them.
+    ManageBackups,
 }
 
 impl Role {

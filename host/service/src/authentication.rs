@@ -170,6 +170,25 @@ impl Authentication {
         Ok(())
     }
 
+    /// Makes sure that it is the caller's owner who asks for something grave: their password, once more.
+    ///
+    /// # Errors
+    /// `Forbidden` if it is wrong, `RateLimited`, `SessionEnded`, or the store failed.
+    pub async fn confirm(&self, caller: &Caller, password: &Zeroizing<String>) -> Result<(), ServiceError> {
+        caller.live()?;
+        password::check_length(password)?;
+        let guess = sign_in::account_digest(&[caller.tenant().as_bytes(), caller.user().as_bytes()]);
+        self.core.attempts.begin(guess, self.core.now())?;
+        let key = records::account(caller.user());
+        let found = records::get::<Account>(&*self.core.ports.state, caller.scope(), &key, "account").await?;
+        let (account, _) = found.ok_or(ServiceError::NotFound { what: "member" })?;
+        if !self.core.passwords.verify(password, Some(&account.password)).await? {
+            return Err(ServiceError::Forbidden { action: "do this without the present password" });
+        }
+        self.core.attempts.succeeded(guess);
+        Ok(())
+    }
+
     /// Changes the caller's own password, and ends their other sessions.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub(crate) use room::{Room, RoomRecord};
 
 use crate::core::Core;
 use crate::members::Profile;
-use crate::{Caller, ServiceError, records};
+use crate::{Caller, ServiceError, backup, records};
 
 /// Longest title, in bytes.
 const TITLE: usize = 200;
@@ -300,6 +300,21 @@ impl Conversations {
     /// `Invalid` for a direct conversation, `NotFound`, `SessionEnded`, or the store failed.
     pub async fn leave(&self, caller: &Caller, id: ConversationId) -> Result<(), ServiceError> {
         self.remove_member(caller, id, caller.user()).await
+    }
+
+    /// Removes what was said up to a place, or all of it. The places stay, and a backup may bring the messages back,
+    /// unlike those that were recalled. Gives how many messages it were.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller began the conversation or manages members; `NotFound`, `SessionEnded`, or the
+    /// store failed.
+    pub async fn clear(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        up_to: Option<Sequence>,
+    ) -> Result<u64, ServiceError> {
+        backup::clear(&self.core, caller, id, up_to).await
     }
 
     /// Gives a conversation another title.

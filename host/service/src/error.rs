@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use warbler_domain::{Reason, StoreError};
+use warbler_domain::{BackupError, Reason, StoreError};
 
 use crate::PluginError;
 
@@ -120,6 +120,9 @@ pub enum ServiceError {
     /// A plugin was refused; live traffic is as it was.
     #[error(transparent)]
     Plugin(#[from] PluginError),
+    /// A backup, a restore or a check failed.
+    #[error(transparent)]
+    Backup(BackupError),
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
@@ -148,17 +151,19 @@ impl ServiceError {
             Self::TooLarge { .. } => "too-large",
             Self::Unavailable { .. } | Self::Store(_) => "unavailable",
             Self::Plugin(error) => error.code(),
+            Self::Backup(error) => error.code(),
             Self::Internal { .. } => "internal",
         }
     }
 
     /// Whether the same call may succeed later.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::RateLimited { .. } | Self::Unavailable { .. } => true,
             Self::Plugin(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
+            Self::Backup(error) => error.is_transient(),
             _ => false,
         }
     }

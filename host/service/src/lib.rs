@@ -14,6 +14,7 @@
 //! | [`messages`](Service::messages) | `prepare`, `prepare_edit`, `commit`, `send`, `edit`, `recall`, `history`, `read`, `reads`, `typing` |
 //! | [`review`](Service::review) | `list`, `get`, `approve`, `reject` |
 //! | [`attachments`](Service::attachments) | `put`, `get` |
+//! | [`backups`](Service::backups) | members: `versions`, `conversations`, `preview`, `restore`; admins: see there |
 //! | [`live`](Service::live) | `connect` (then [`Connection::next`] or [`Connection::into_stream`]), `online` |
 //! | [`agents`](Service::agents) | admins: `add`, `list`, `get`, `change`, `remove`; members: `stop`, `approve`, `approval` |
 //! | [`models`](Service::models) | operator: `list`, `set`, `remove`, `budget_of`, `set_budget` |
@@ -29,6 +30,7 @@ mod agents;
 mod attachments;
 mod audit;
 mod authentication;
+mod backup;
 mod cache;
 mod consumers;
 mod conversations;
@@ -67,6 +69,10 @@ pub use agents::{
 pub use attachments::{Attachments, NewAttachment};
 pub use audit::{Actor, Audit, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
 pub use authentication::{Authentication, Caller, OperatorCaller, SessionView, SignIn, SignInOutcome, SignedIn, Token};
+pub use backup::{
+    BackedUp, BackupPolicy, BackupStatus, Backups, DrillReport, Escrow, Failure, Keep, Preview, PreviewQuery,
+    RestoreJob, RestoreState, Restored, RunState, Schedule, SnapshotView,
+};
 pub use consumers::{Consumers, DeadLetter, Handled, Handler, LetterQuery, Letters, Work};
 pub use conversations::{Conversations, Listed, NewConversation};
 pub use error::{EndReason, ServiceError};

@@ -24,7 +24,7 @@ use warbler_domain::{AttachmentId, ConversationId, Event, MessageId, Sequence, U
 pub(crate) use change::{EditTarget, NewContent};
 pub use commit::Prepared;
 pub(crate) use commit::commit;
-pub(crate) use history::show;
+pub(crate) use history::{may_see, show};
 pub use history::{History, HistoryQuery, Shown};
 pub(crate) use idempotency::HeldKey;
 pub(crate) use idempotency::{Answered, answered};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warbler_domain::{
-    Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery,
+    BackupRepositories, Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery,
     MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, State, TenantKeys, TenantScope,
     ToolClient, ToolConnection, ToolError, ToolServer,
 };
@@ -44,6 +44,8 @@ pub struct Ports {
     pub keys: Arc<dyn TenantKeys>,
     /// Makes plugins callable.
     pub runtime: Arc<dyn PluginRuntime>,
+    /// Keeps versions of tenants' data in backup sinks.
+    pub backups: Arc<dyn BackupRepositories>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes identifiers.

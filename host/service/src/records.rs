@@ -66,6 +66,11 @@ pub(crate) fn amended(conversation: ConversationId, message: MessageId) -> State
     StateKey::new("amended", &[&conversation, &message])
 }
 
+/// A message that was erased, by its sender or otherwise: nothing brings it back.
+pub(crate) fn erased(message: MessageId) -> StateKey {
+    StateKey::new("erased", &[&message])
+}
+
 pub(crate) fn held(id: MessageId) -> StateKey {
     StateKey::new("held", &[&id])
 }

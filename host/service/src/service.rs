@@ -9,6 +9,7 @@ use warbler_domain::TenantScope;
 use crate::agents::{Agents, KnowledgeBase, Models, Support, Tools};
 use crate::attachments::Attachments;
 use crate::audit::Audit;
+use crate::backup::Backups;
 use crate::authentication::Authentication;
 use crate::consumers::{Consumers, Letters};
 use crate::conversations::Conversations;
@@ -32,6 +33,7 @@ pub struct Service {
     extensions: Extensions,
     consumers: Consumers,
     agents: Agents,
+    backups: Backups,
 }
 
 impl fmt::Debug for Service {
@@ -59,7 +61,8 @@ impl Service {
         let core = Arc::new(Core::new(ports, options, tasks.clone(), audit, filters, hub.clone()));
         core.follow();
         let agents = Agents::new(&core, extensions.plugins.clone());
-        let service = Self { core, extensions, consumers, agents };
+        let backups = Backups::new(Arc::clone(&core), Arc::new(extensions.plugins.clone()));
+        let service = Self { core, extensions, consumers, agents, backups };
         let known = service.tenants().load().await?;
         service.extensions.start(&known).await;
         service.agents.start(&known, &service.consumers).await?;
@@ -67,6 +70,7 @@ impl Service {
         tasks.spawn(spread_presence(presence_work, hub, feed, state));
         service.consumers.start(&known, consumed);
         service.authentication().keep_sweeping();
+        service.backups.keep_looking();
         Ok(service)
     }
 
@@ -158,6 +162,12 @@ impl Service {
     #[must_use]
     pub fn dead_letters(&self) -> Letters {
         Letters::new(Arc::clone(&self.core), self.consumers.clone())
+    }
+
+    /// Backups and restores.
+    #[must_use]
+    pub const fn backups(&self) -> &Backups {
+        &self.backups
     }
 
     /// What tenants have installed.

@@ -25,7 +25,7 @@ pub(crate) struct File {
 /// Files by path, as a source gives them.
 #[derive(Clone, Default)]
 pub(crate) struct Files {
-    files: BTreeMap<PathBuf, File>,
+    pub(crate) files: BTreeMap<PathBuf, File>,
     /// Those whose content was asked for.
     pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
     /// Before this one the source fails.

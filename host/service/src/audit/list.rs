@@ -119,7 +119,7 @@ impl Audit {
     }
 
     /// At most `count` entries after the number `after`, in order.
-    pub(super) async fn range(
+    pub(crate) async fn range(
         &self,
         scope: &TenantScope,
         after: u64,

@@ -153,6 +153,7 @@ const fn action(right: Right) -> &'static str {
         Right::ManagePolicy => "change the policy",
         Right::ManageAgents => "manage agents",
         Right::Serve => "serve customers",
+        Right::ManageBackups => "manage backups",
     }
 }
 

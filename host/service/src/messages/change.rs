@@ -202,7 +202,7 @@ pub(super) async fn recall(
         if !is_own && !caller.role().may(Right::Review) {
             return Err(ServiceError::Forbidden { action: "recall what someone else wrote" });
         }
-        if posted.body.is_none() {
+        if posted.body.is_none() && posted.removed_at.is_none() {
             return Ok(());
         }
         let append = recalled(core, caller, &target, posted)?;
@@ -226,7 +226,10 @@ fn recalled(core: &Core, caller: &Caller, target: &EditTarget, posted: &Message)
     let body = amended.body.take();
     amended.caution = None;
     amended.mentions.clear();
-    let mut writes = vec![target.guard_write(posted.id)?];
+    (amended.removed_at, amended.restored_at) = (None, None);
+    // A backup that still has it must not bring it back.
+    let erased = records::put(records::erased(posted.id), &core.now(), Expect::Any)?;
+    let mut writes = vec![target.guard_write(posted.id)?, erased];
     if let Some(Body::File { attachment }) = body {
         let key = records::sent_in(attachment.id, target.event.conversation, posted.id);
         writes.push(records::delete(key, Expect::Any));

@@ -1,0 +1,256 @@
+//! Collects a tenant's data for a version, straight from the store, file by file in the order of their paths.
+//!
+//! All of it is as of one position of the tenant's log, which is taken first, while messages go on: of each
+//! conversation only what had its place by then. What changed in place meanwhile (an edit, a recall) may already show;
+//! the next run makes it anew. In memory are some parts, the digests of files and the conversations that changed.
+
+mod conversations;
+mod records;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use sha2::{Digest as _, Sha256};
+use warbler_domain::{
+    BackupContent, BackupEntry, BackupError, BackupSource, Position, StoreError, TenantScope, Timestamp,
+};
+
+use self::conversations::Walk;
+use self::records::RecordsWalk;
+use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path};
+use super::render::described;
+use crate::attachments::AttachmentRecord;
+use crate::authentication::hex;
+use crate::core::Core;
+use crate::{ServiceError, Tenant, records as kept};
+
+/// What is shared by all steps.
+pub(super) struct Ground {
+    pub(super) core: Arc<Core>,
+    pub(super) scope: TenantScope,
+    pub(super) now: Timestamp,
+    /// The consistent point.
+    pub(super) position: Position,
+    /// Up to where the version before went.
+    pub(super) since: Position,
+}
+
+/// Collects a tenant's data.
+pub(super) struct Collector {
+    ground: Ground,
+    tenant: Tenant,
+    step: Step,
+    ready: VecDeque<BackupEntry>,
+    tally: Tally,
+}
+
+/// Where the collecting stands, in the order of paths.
+enum Step {
+    Attachments(std::vec::IntoIter<([u8; 32], u64)>),
+    Audit { after: u64 },
+    Conversations(Box<Walk>),
+    Index(Box<Walk>),
+    Manifest,
+    Records(Box<RecordsWalk>),
+    Done,
+}
+
+/// What the manifest counts.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) conversations: u64,
+    pub(super) events: u64,
+    files: u64,
+    bytes: u64,
+    digest: Sha256,
+}
+
+impl Tally {
+    pub(super) fn file(&mut self, path: &str, bytes: u64, sha256: &str) {
+        self.files += 1;
+        self.bytes += bytes;
+        for piece in [path.as_bytes(), &[0], sha256.as_bytes(), b"\n"] {
+            self.digest.update(piece);
+        }
+    }
+
+    /// Files, bytes, and the digest over them all.
+    pub(super) fn sum(&self) -> (u64, u64, String) {
+        (self.files, self.bytes, hex(&self.digest.clone().finalize().into()))
+    }
+}
+
+impl Collector {
+    /// Takes the consistent point; what changed after `since` is made anew.
+    pub(super) async fn begin(core: Arc<Core>, tenant: Tenant, since: Position) -> Result<Self, ServiceError> {
+        let scope = TenantScope::own_work(tenant.id);
+        let position = core.ports.log.tenant_head(&scope).await?;
+        let now = core.now();
+        let ground = Ground { core, scope, now, position, since };
+        let attachments = attachments(&ground).await?;
+        let step = Step::Attachments(attachments.into_iter());
+        Ok(Self { ground, tenant, step, ready: VecDeque::new(), tally: Tally::default() })
+    }
+
+    /// The consistent point.
+    pub(super) const fn position(&self) -> Position {
+        self.ground.position
+    }
+
+    /// Makes some more files ready, or goes on to the next step.
+    async fn advance(&mut self) -> Result<(), BackupError> {
+        let next = match &mut self.step {
+            Step::Attachments(digests) => match digests.next() {
+                Some((digest, size)) => {
+                    self.ready.push_back(attachment(&self.ground, &mut self.tally, digest, size));
+                    None
+                }
+                None => Some(Step::Audit { after: 0 }),
+            },
+            Step::Audit { after } => match audit(&self.ground, &mut self.tally, *after).await? {
+                Some(entry) => {
+                    *after += AUDIT;
+                    self.ready.push_back(entry);
+                    None
+                }
+                None => Some(Step::Conversations(Box::new(Walk::changes(&self.ground).await.map_err(ours)?))),
+            },
+            Step::Conversations(walk) => {
+                let done = walk.advance(&self.ground, &mut self.tally, &mut self.ready).await?;
+                done.then(|| Step::Index(Box::new(Walk::index())))
+            }
+            Step::Index(walk) => {
+                let done = walk.index_some(&self.ground, &mut self.tally, &mut self.ready).await?;
+                done.then(|| Step::Manifest)
+            }
+            // The records come after it by their names, and are counted by themselves.
+            Step::Manifest => {
+                let entry = self.manifest()?;
+                self.ready.push_back(entry);
+                Some(Step::Records(Box::default()))
+            }
+            Step::Records(walk) => {
+                let done = walk.advance(&self.ground, &mut self.ready).await?;
+                done.then_some(Step::Done)
+            }
+            Step::Done => None,
+        };
+        if let Some(next) = next {
+            self.step = next;
+        }
+        Ok(())
+    }
+
+    fn manifest(&self) -> Result<BackupEntry, BackupError> {
+        let (files, bytes, sha256) = self.tally.sum();
+        let manifest = Manifest {
+            format: FORMAT,
+            tenant: self.tenant.id,
+            slug: self.tenant.slug.clone(),
+            name: self.tenant.name.clone(),
+            policy: self.tenant.policy.clone(),
+            position: self.ground.position,
+            conversations: self.tally.conversations,
+            events: self.tally.events,
+            files,
+            bytes,
+            sha256,
+        };
+        let mut json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|_| BackupError::Internal { text: "writing the manifest".to_owned() })?;
+        json.push(b'\n');
+        Ok(whole(MANIFEST.to_owned(), json, self.ground.now))
+    }
+}
+
+#[async_trait]
+impl BackupSource for Collector {
+    async fn next(&mut self) -> Result<Option<BackupEntry>, BackupError> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(Some(entry));
+            }
+            if matches!(self.step, Step::Done) {
+                return Ok(None);
+            }
+            self.advance().await?;
+        }
+    }
+}
+
+/// A file whose bytes are at hand.
+pub(super) fn whole(path: String, bytes: Vec<u8>, modified: Timestamp) -> BackupEntry {
+    BackupEntry { path, size: bytes.len() as u64, modified, content: BackupContent::Bytes(Bytes::from(bytes)) }
+}
+
+/// What an error of the service is to a repository.
+pub(super) fn ours(error: ServiceError) -> BackupError {
+    match error {
+        ServiceError::Store(error) => error.into(),
+        other => BackupError::Internal { text: other.to_string() },
+    }
+}
+
+/// The digests of all files, each once and in order, with their lengths.
+async fn attachments(ground: &Ground) -> Result<Vec<([u8; 32], u64)>, ServiceError> {
+    let (state, prefix) = (&*ground.core.ports.state, kept::under("attachment", &[]));
+    let mut found: Vec<([u8; 32], u64)> = Vec::new();
+    let mut after = None;
+    loop {
+        let page = state.scan(&ground.scope, &prefix, after.as_ref(), kept::SCAN).await?;
+        for (_, value) in &page {
+            let record: AttachmentRecord = kept::decode(value, "attachment")?;
+            found.push((record.digest, record.attachment.size));
+        }
+        after = match page.last() {
+            Some((key, _)) if page.len() == kept::SCAN => Some(key.clone()),
+            _ => break,
+        };
+    }
+    found.sort_unstable();
+    found.dedup_by_key(|(digest, _)| *digest);
+    Ok(found)
+}
+
+fn attachment(ground: &Ground, tally: &mut Tally, digest: [u8; 32], size: u64) -> BackupEntry {
+    let sha256 = hex(&digest);
+    let path = attachment_path(&sha256);
+    tally.file(&path, size, &sha256);
+    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
+    let open = move || {
+        async move {
+            let found = blobs.get(&scope, &digest).await?;
+            found.ok_or_else(|| BackupError::from(StoreError::Missing { what: "file that a record names" }))
+        }
+        .boxed()
+    };
+    // What lies under a digest never changes.
+    BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
+}
+
+/// The file of the entries behind number `after`.
+async fn audit(ground: &Ground, tally: &mut Tally, after: u64) -> Result<Option<BackupEntry>, BackupError> {
+    let mut lines = Vec::new();
+    let mut last = after;
+    while last < after + AUDIT {
+        let entries = ground.core.audit.range(&ground.scope, last, 200).await?;
+        let Some(end) = entries.last().map(|entry| entry.number) else { break };
+        for entry in entries.iter().filter(|entry| entry.number <= after + AUDIT) {
+            serde_json::to_writer(&mut lines, entry)
+                .map_err(|_| BackupError::Internal { text: "writing an audit entry".to_owned() })?;
+            lines.push(b'\n');
+        }
+        last = end;
+    }
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let path = format!("audit/{:020}.jsonl", after + 1);
+    tally.file(&path, lines.len() as u64, &described(&lines, ground.now).sha256);
+    // A full file never changes again.
+    let modified = if last >= after + AUDIT { Timestamp::from_millis(0) } else { ground.now };
+    Ok(Some(whole(path, lines, modified)))
+}

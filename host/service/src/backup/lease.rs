@@ -1,0 +1,92 @@
+//! The lease of a repository: a blob beside it that says who works on it. The format itself has no locks that a sink
+//! without compare-and-swap could keep, so that two hosts are told apart by a number that only grows.
+//!
+//! A host writes the number into its own state before it writes it into the sink. A greater one in the sink was
+//! therefore written by another host, or by a copy of this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use warbler_domain::{BackupError, BackupSink, Timestamp};
+
+/// The name of the lease's blob; restic looks at none but its own.
+pub(super) const NAME: &str = "warbler-lease";
+
+/// How long a lease holds unless it is renewed: longer than any single call of a sink with its repetitions.
+pub(super) const HOLDS: Duration = Duration::from_mins(10);
+
+/// How often it is renewed.
+pub(super) const RENEWED: Duration = Duration::from_mins(2);
+
+/// Longest lease blob that is believed.
+const LONGEST: u64 = 4_096;
+
+/// Who works on a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lease {
+    /// The host.
+    pub(super) holder: String,
+    /// Greater with every lease.
+    pub(super) fence: u64,
+    /// Until when, unless it is renewed.
+    pub(super) until: Timestamp,
+}
+
+/// The lease that stands in the sink, if there is one.
+pub(super) async fn read(sink: &dyn BackupSink) -> Result<Option<Lease>, BackupError> {
+    let found = sink.get(NAME, 0, LONGEST).await.map_err(|error| failed("reading the lease", error))?;
+    // One that cannot be read holds nobody back: it is written anew.
+    Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Refuses a repository that another host works on, or worked on since `known`.
+pub(super) fn admit(found: Option<&Lease>, holder: &str, known: u64, now: Timestamp) -> Result<(), BackupError> {
+    let Some(found) = found else { return Ok(()) };
+    if found.holder != holder && found.until > now {
+        return Err(BackupError::Held { holder: found.holder.clone(), until: found.until });
+    }
+    if found.fence > known {
+        return Err(BackupError::Foreign { holder: found.holder.clone() });
+    }
+    Ok(())
+}
+
+/// Writes the lease, and makes sure that it is what stands there.
+pub(super) async fn write(sink: &dyn BackupSink, lease: &Lease) -> Result<(), BackupError> {
+    let bytes = serde_json::to_vec(lease).map_err(|_| BackupError::Internal { text: "writing a lease".to_owned() })?;
+    sink.put(NAME, Bytes::from(bytes)).await.map_err(|error| failed("writing the lease", error))?;
+    verify(sink, lease).await
+}
+
+/// Whether the lease is still the one that was written.
+pub(super) async fn verify(sink: &dyn BackupSink, lease: &Lease) -> Result<(), BackupError> {
+    match read(sink).await? {
+        Some(found) if found.holder == lease.holder && found.fence == lease.fence => Ok(()),
+        Some(found) => Err(BackupError::Held { holder: found.holder, until: found.until }),
+        None => Err(BackupError::Untrue { text: "it does not keep the lease".to_owned() }),
+    }
+}
+
+fn failed(doing: &'static str, error: warbler_domain::HookError) -> BackupError {
+    BackupError::Sink { doing, source: Arc::new(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_host_is_refused_while_it_holds_and_found_out_afterwards() {
+        let at = Timestamp::from_millis;
+        let other = Lease { holder: "other".into(), fence: 7, until: at(1_000) };
+        assert!(admit(None, "me", 0, at(1)).is_ok());
+        assert!(matches!(admit(Some(&other), "me", 9, at(999)), Err(BackupError::Held { .. })));
+        assert!(matches!(admit(Some(&other), "me", 6, at(1_001)), Err(BackupError::Foreign { .. })));
+        assert!(admit(Some(&other), "me", 7, at(1_001)).is_ok());
+        // A copy of this host has its name, but not its number.
+        assert!(matches!(admit(Some(&other), "other", 6, at(1)), Err(BackupError::Foreign { .. })));
+        assert!(admit(Some(&other), "other", 7, at(1)).is_ok());
+    }
+}

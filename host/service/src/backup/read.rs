@@ -1,0 +1,198 @@
+//! Reading versions: the index, the events of a conversation, and what was erased since.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures::TryStreamExt as _;
+use serde::de::DeserializeOwned;
+use warbler_domain::{BackupError, BackupRepository, ByteStream, ConversationId, Event, MessageId, StoreError};
+
+use super::layout::{ERASED, FORMAT, IndexLine, MANIFEST, Manifest, Part, RecordLine};
+
+/// Longest line that is read: the store's limit of an event, and a conversation of a gigabyte in the index.
+const LINE: usize = 8 * 1024 * 1024;
+
+/// A file of a version, line by line.
+pub(super) struct Lines {
+    path: String,
+    stream: ByteStream,
+    buffer: BytesMut,
+    is_done: bool,
+}
+
+impl Lines {
+    /// The lines of a file that must be there.
+    pub(super) async fn open(
+        repository: &dyn BackupRepository,
+        version: &str,
+        path: &str,
+    ) -> Result<Self, BackupError> {
+        let found = repository.read(version, path).await?;
+        let stream = found.ok_or_else(|| BackupError::Damaged { text: format!("{path} is missing") })?;
+        Ok(Self { path: path.to_owned(), stream, buffer: BytesMut::new(), is_done: false })
+    }
+
+    /// The next line, read as JSON.
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BackupError> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.split_to(end);
+                self.buffer.advance(1);
+                let parsed = serde_json::from_slice(&line);
+                return parsed.map(Some).map_err(|_| self.damaged("has a line that cannot be read"));
+            }
+            if self.is_done {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(self.damaged("ends within a line")) };
+            }
+            if self.buffer.len() > LINE {
+                return Err(self.damaged("has a line that is too long"));
+            }
+            match self.stream.try_next().await.map_err(from_stream)? {
+                Some(bytes) => self.buffer.extend_from_slice(&bytes),
+                None => self.is_done = true,
+            }
+        }
+    }
+
+    fn damaged(&self, text: &str) -> BackupError {
+        BackupError::Damaged { text: format!("{} {text}", self.path) }
+    }
+}
+
+/// An error that came through a stream of bytes, as it was before.
+pub(super) fn from_stream(error: StoreError) -> BackupError {
+    match error {
+        StoreError::Io { source, doing } => match source.downcast::<BackupError>() {
+            Ok(error) => *error,
+            Err(source) => StoreError::Io { doing, source }.into(),
+        },
+        other => other.into(),
+    }
+}
+
+/// A whole file that is short.
+pub(super) async fn whole(stream: ByteStream) -> Result<Bytes, BackupError> {
+    let pieces: Vec<Bytes> = stream.try_collect().await.map_err(from_stream)?;
+    Ok(pieces.concat().into())
+}
+
+/// The manifest of a version.
+pub(super) async fn manifest(repository: &dyn BackupRepository, version: &str) -> Result<Manifest, BackupError> {
+    let damaged = |text: String| BackupError::Damaged { text };
+    let found = repository.read(version, MANIFEST).await?;
+    let bytes = whole(found.ok_or_else(|| damaged("the version has no manifest".to_owned()))?).await?;
+    let manifest: Manifest =
+        serde_json::from_slice(&bytes).map_err(|_| damaged("the manifest cannot be read".to_owned()))?;
+    if manifest.format != FORMAT {
+        return Err(damaged(format!("the version is of format {}, this host reads {FORMAT}", manifest.format)));
+    }
+    Ok(manifest)
+}
+
+/// The index of a version, line by line.
+pub(super) struct Index {
+    repository: Arc<dyn BackupRepository>,
+    version: String,
+    files: std::vec::IntoIter<String>,
+    lines: Option<Lines>,
+}
+
+impl Index {
+    pub(super) async fn open(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<Self, BackupError> {
+        let files: Vec<String> = file_names(repository, version, "index").await?;
+        let (repository, version) = (Arc::clone(repository), version.to_owned());
+        Ok(Self { repository, version, files: files.into_iter(), lines: None })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<IndexLine>, BackupError> {
+        loop {
+            if let Some(lines) = &mut self.lines
+                && let Some(line) = lines.next().await?
+            {
+                return Ok(Some(line));
+            }
+            let Some(file) = self.files.next() else { return Ok(None) };
+            let lines = Lines::open(&*self.repository, &self.version, &format!("index/{file}")).await?;
+            self.lines = Some(lines);
+        }
+    }
+
+    /// The line of one conversation. Files of the index are named after their first one.
+    pub(super) async fn find(
+        repository: &Arc<dyn BackupRepository>,
+        version: &str,
+        conversation: ConversationId,
+    ) -> Result<Option<IndexLine>, BackupError> {
+        let name = format!("{conversation}.jsonl");
+        let files = file_names(repository, version, "index").await?;
+        let Some(file) = files.iter().rev().find(|file| **file <= name) else { return Ok(None) };
+        let mut lines = Lines::open(&**repository, version, &format!("index/{file}")).await?;
+        while let Some(line) = lines.next::<IndexLine>().await? {
+            if line.conversation.id == conversation {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn file_names(
+    repository: &Arc<dyn BackupRepository>,
+    version: &str,
+    folder: &str,
+) -> Result<Vec<String>, BackupError> {
+    let found = repository.list(version, folder).await?.unwrap_or_default();
+    Ok(found.into_iter().filter(|file| !file.is_folder).map(|file| file.name).collect())
+}
+
+/// The events of one part.
+pub(super) async fn events(
+    repository: &dyn BackupRepository,
+    version: &str,
+    conversation: ConversationId,
+    part: &Part,
+) -> Result<Vec<Event>, BackupError> {
+    let path = part.path(conversation);
+    let mut lines = Lines::open(repository, version, &path).await?;
+    let mut events = Vec::new();
+    while let Some(event) = lines.next::<Event>().await? {
+        if event.conversation != conversation || event.sequence < part.first || event.sequence > part.last {
+            return Err(BackupError::Damaged { text: format!("{path} has an event that does not belong there") });
+        }
+        events.push(event);
+    }
+    Ok(events)
+}
+
+/// The records of one family.
+pub(super) async fn family(
+    repository: &Arc<dyn BackupRepository>,
+    version: &str,
+    family: &str,
+) -> Result<Vec<RecordLine>, BackupError> {
+    let mut found = Vec::new();
+    for file in file_names(repository, version, "records").await? {
+        // `lexicon-0001.jsonl`, but not `lexicon-words-0001.jsonl`.
+        let is_of = file.strip_prefix(family).and_then(|rest| rest.strip_prefix('-'));
+        if is_of.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            let mut lines = Lines::open(&**repository, version, &format!("records/{file}")).await?;
+            while let Some(line) = lines.next().await? {
+                found.push(line);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What was erased by the time of the newest version, so that an older one does not bring it back, not even into a
+/// host that never knew of it.
+pub(super) async fn erased(repository: &Arc<dyn BackupRepository>) -> Result<HashSet<MessageId>, BackupError> {
+    let Some(newest) = repository.versions().await?.pop() else { return Ok(HashSet::new()) };
+    let lines = match family(repository, &newest.id, ERASED).await {
+        // A version that another tool made has no such records.
+        Err(BackupError::Damaged { .. }) => Vec::new(),
+        other => other?,
+    };
+    Ok(lines.iter().filter_map(|line| line.key.rsplit('/').next()?.parse().ok()).collect())
+}

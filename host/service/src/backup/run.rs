@@ -1,0 +1,181 @@
+//! One run: a new version, then what the rules no longer keep goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use warbler_domain::{BackupError, BackupProgress, BackupVersion, Position, Signal, TenantScope, Timestamp};
+
+use super::collect::{Collector, ours};
+use super::ledger::{self, Failure};
+use super::place::Place;
+use super::{Inner, retention};
+use crate::ServiceError;
+use crate::audit::{Actor, NewEntry};
+
+/// How often what no version needs is freed: each time some packs are written anew.
+const PRUNED: Duration = Duration::from_hours(7 * 24);
+
+impl Inner {
+    /// Makes a version, and tells what came of it. One run at a time per tenant.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        scope: &TenantScope,
+        actor: Actor,
+        progress: &Arc<BackupProgress>,
+    ) -> Result<BackupVersion, BackupError> {
+        let state = &*self.core.ports.state;
+        let began = self.core.now();
+        ledger::change(state, scope, |ledger| ledger.began_at = Some(began)).await.map_err(ours)?;
+        tracing::info!(tenant = %scope.tenant(), "a backup begins");
+        let result = self.make_version(scope, progress).await;
+        let tenant = scope.tenant().to_string();
+        let told = match &result {
+            Ok(version) => {
+                metrics::counter!("backup_run_total", "tenant" => tenant.clone(), "outcome" => "done").increment(1);
+                #[allow(clippy::cast_precision_loss)] // A gauge, and times stay below 2^53 milliseconds.
+                metrics::gauge!("backup_last_seconds", "tenant" => tenant)
+                    .set(version.at.as_millis() as f64 / 1000.0);
+                self.tell_done(scope, actor, version, progress).await
+            }
+            Err(error) => {
+                metrics::counter!("backup_run_total", "tenant" => tenant, "outcome" => "failed").increment(1);
+                self.tell_failed(scope, actor, error).await
+            }
+        };
+        if let Err(error) = told {
+            tracing::error!(%error, tenant = %scope.tenant(), "what came of a backup could not be set down");
+        }
+        result
+    }
+
+    async fn make_version(
+        self: &Arc<Self>,
+        scope: &TenantScope,
+        progress: &Arc<BackupProgress>,
+    ) -> Result<BackupVersion, BackupError> {
+        let tenant = self.core.tenants.get(scope.tenant()).ok_or(BackupError::NotFound { what: "tenant" })?;
+        let place = self.open_or_create(scope).await?;
+        let work = async {
+            let since = self.last_position(scope, &place).await?;
+            let source = Collector::begin(Arc::clone(&self.core), tenant, since).await.map_err(ours)?;
+            let position = source.position();
+            let at = self.core.now();
+            let version = place.repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
+            ledger::change(&*self.core.ports.state, scope, |ledger| {
+                ledger.position = position;
+                ledger.version = Some(version.id.clone());
+                ledger.made_at = Some(at);
+                ledger.failure = None;
+                ledger.failures = 0;
+                ledger.late_since = None;
+            })
+            .await
+            .map_err(ours)?;
+            self.tidy_up(scope, &place).await;
+            Ok(version)
+        };
+        self.with_lease(scope, &*place.sink, progress, work).await
+    }
+
+    /// Up to where the last version went; from the beginning if it is not in this repository.
+    async fn last_position(&self, scope: &TenantScope, place: &Place) -> Result<Position, BackupError> {
+        let ledger = ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?;
+        let Some(last) = ledger.version else { return Ok(Position(0)) };
+        let versions = place.repository.versions().await?;
+        Ok(if versions.iter().any(|version| version.id == last) { ledger.position } else { Position(0) })
+    }
+
+    /// Forgets what the rules do not keep, and now and then frees what nobody needs. The version that was just made
+    /// stands, whatever comes of this.
+    async fn tidy_up(&self, scope: &TenantScope, place: &Place) {
+        if let Err(error) = self.try_tidy_up(scope, place).await {
+            tracing::warn!(%error, tenant = %scope.tenant(), "old versions were not forgotten or freed");
+        }
+    }
+
+    async fn try_tidy_up(&self, scope: &TenantScope, place: &Place) -> Result<(), BackupError> {
+        let (state, now) = (&*self.core.ports.state, self.core.now());
+        let policy = ledger::policy(state, scope).await.map_err(ours)?;
+        let gone = retention::forgotten(&place.repository.versions().await?, &policy.keep, now);
+        if !gone.is_empty() {
+            place.repository.forget(&gone).await?;
+        }
+        let ledger = ledger::ledger(state, scope).await.map_err(ours)?;
+        let is_due = ledger.pruned_at.is_none_or(|last| last > now || now.since(last) >= PRUNED);
+        if is_due {
+            let locks = place.sink.list("locks/", None).await;
+            if locks.is_ok_and(|locks| locks.is_empty()) {
+                place.repository.prune().await?;
+                ledger::change(state, scope, |ledger| ledger.pruned_at = Some(now)).await.map_err(ours)?;
+            } else {
+                tracing::warn!(tenant = %scope.tenant(), "nothing was freed: restic holds a lock on the repository");
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_done(
+        &self,
+        scope: &TenantScope,
+        actor: Actor,
+        version: &BackupVersion,
+        progress: &BackupProgress,
+    ) -> Result<(), ServiceError> {
+        tracing::info!(
+            tenant = %scope.tenant(), version = %version.id, files = version.files, bytes = version.bytes,
+            stored = progress.stored(), "a backup is made"
+        );
+        let entry = NewEntry::new(actor, "backup.run")
+            .subject("version", &version.id)
+            .detail("files", version.files)
+            .detail("bytes", version.bytes)
+            .detail("stored", progress.stored());
+        self.core.audit.record(scope, entry).await?;
+        Ok(())
+    }
+
+    async fn tell_failed(&self, scope: &TenantScope, actor: Actor, error: &BackupError) -> Result<(), ServiceError> {
+        let failure = Failure::new(self.core.now(), error);
+        tracing::error!(tenant = %scope.tenant(), code = %failure.code, error = %failure.text, "a backup failed");
+        let kept = failure.clone();
+        ledger::change(&*self.core.ports.state, scope, |ledger| {
+            ledger.failure = Some(kept.clone());
+            ledger.failures = ledger.failures.saturating_add(1);
+        })
+        .await?;
+        let entry = NewEntry::new(actor, "backup.failed")
+            .detail("code", failure.code.clone())
+            .detail("text", failure.text.clone());
+        self.core.audit.record(scope, entry).await?;
+        self.alert(scope, "backup-failed", format!("a backup failed: {}", failure.text)).await;
+        Ok(())
+    }
+
+    /// Tells the admins.
+    pub(super) async fn alert(&self, scope: &TenantScope, code: &str, text: String) {
+        let alert = Signal::Alert { code: code.to_owned(), text };
+        if let Err(error) = self.core.ports.feed.publish(scope, alert).await {
+            tracing::warn!(%error, "the admins were not told of an alert");
+        }
+    }
+
+    /// Tells once that a run is late, if it is.
+    pub(super) async fn look_for_late(
+        &self,
+        scope: &TenantScope,
+        due_since: Timestamp,
+        patience: Duration,
+    ) -> Result<(), ServiceError> {
+        let now = self.core.now();
+        let state = &*self.core.ports.state;
+        if now.since(due_since) < patience || ledger::ledger(state, scope).await?.late_since == Some(due_since) {
+            return Ok(());
+        }
+        ledger::change(state, scope, |ledger| ledger.late_since = Some(due_since)).await?;
+        metrics::counter!("backup_late_total", "tenant" => scope.tenant().to_string()).increment(1);
+        let entry = NewEntry::new(Actor::Host, "backup.late").detail("due", due_since.to_string());
+        self.core.audit.record(scope, entry).await?;
+        self.alert(scope, "backup-late", format!("a backup is due since {due_since} and was not made")).await;
+        Ok(())
+    }
+}

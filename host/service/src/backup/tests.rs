@@ -1,0 +1,1 @@
+//! Backups and restores over a store in memory.
