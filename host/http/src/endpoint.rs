@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod attachments;
+pub(crate) mod backups;
 pub(crate) mod connect;
 pub(crate) mod conversations;
 pub(crate) mod health;

@@ -1,6 +1,7 @@
 //! What the service's errors become: the one place that knows status codes.
 
 use axum::http::StatusCode;
+use warbler_domain::BackupError;
 use warbler_service::{ConfigProblem, EndReason, PluginError, ServiceError};
 
 use crate::problem::{Problem, ProblemPlace, ProblemReason};
@@ -28,6 +29,7 @@ impl From<ServiceError> for Problem {
             ServiceError::TooLarge { limit, .. } => plain(StatusCode::PAYLOAD_TOO_LARGE).limited(limit),
             ServiceError::Unavailable { .. } => plain(StatusCode::SERVICE_UNAVAILABLE),
             ServiceError::Plugin(error) => refused(error),
+            ServiceError::Backup(error) => failed(&error),
             ServiceError::Store(source) => {
                 tracing::error!(error = &source as &dyn std::error::Error, "the store failed");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "the store failed; the host's log has the details")
@@ -53,6 +55,25 @@ fn refused(error: PluginError) -> Problem {
         _ => Vec::new(),
     };
     problem.at_step(step, places)
+}
+
+/// A backup or a restore that failed: what the sink or the repository is like is not the request's fault.
+fn failed(error: &BackupError) -> Problem {
+    tracing::warn!(error = error as &dyn std::error::Error, "a backup, a restore or a check failed");
+    let status = match error {
+        BackupError::Sink { .. } | BackupError::Untrue { .. } => StatusCode::BAD_GATEWAY,
+        BackupError::NoSink
+        | BackupError::NoRepository
+        | BackupError::Exists
+        | BackupError::Held { .. }
+        | BackupError::Foreign { .. }
+        | BackupError::Cancelled => StatusCode::CONFLICT,
+        BackupError::WrongKey => StatusCode::UNPROCESSABLE_ENTITY,
+        BackupError::NotFound { .. } => StatusCode::NOT_FOUND,
+        BackupError::Source(_) | BackupError::Changed { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Problem::new(status, error.code(), error.to_string())
 }
 
 const fn title(reason: EndReason) -> &'static str {

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::Api;
 use crate::endpoint::{
-    admin, attachments, connect, conversations, health, me, messages, operator, replies, sessions, sign_in, support,
+    admin, attachments, backups, connect, conversations, health, me, messages, operator, replies, sessions, sign_in, support,
 };
 use crate::layers;
 use crate::openapi::{base, complete};
@@ -78,8 +78,12 @@ fn prompt() -> OpenApiRouter<Api> {
 
 /// Routes that may take as long as a file or a connection does.
 fn patient() -> OpenApiRouter<Api> {
-    let v1 =
-        OpenApiRouter::new().merge(attachments::routes()).merge(admin::knowledge::upload()).merge(connect::routes());
+    let v1 = OpenApiRouter::new()
+        .merge(attachments::routes())
+        .merge(admin::knowledge::upload())
+        .merge(connect::routes())
+        .merge(backups::routes())
+        .merge(admin::backups::routes());
     OpenApiRouter::new().nest("/v1", v1)
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what `warbler` can be asked to do. One command (family), one file.
 
 mod audit;
+mod backup;
 mod config;
 mod init;
 mod keys;
@@ -43,6 +44,9 @@ enum Command {
     /// Plugins of the caller's tenant (admin).
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Backups of the caller's tenant: run, list, check, restore (admin).
+    #[command(subcommand)]
+    Backup(backup::Backup),
     /// Verify the audit log of the caller's tenant, entry by entry.
     Audit(audit::Audit),
     /// The master key.
@@ -69,6 +73,7 @@ impl Cli {
             Command::User(command) => wait_for(command.run()),
             Command::Publisher(command) => wait_for(command.run()),
             Command::Plugin(command) => wait_for(command.run()),
+            Command::Backup(command) => wait_for(command.run()),
             Command::Audit(command) => wait_for(command.run()),
         }
     }

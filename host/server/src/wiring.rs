@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use warbler_backup::ResticRepositories;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
 use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
@@ -43,6 +44,7 @@ impl Host {
             feed: store.feed(),
             keys: store.tenant_keys(),
             runtime,
+            backups: Arc::new(ResticRepositories::default()),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             entropy: Arc::new(SystemEntropy),

@@ -14,6 +14,7 @@ use minisign::KeyPair;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use warbler_backup::ResticRepositories;
 use warbler_domain::{
     Agent, AgentContext, BackupSink, BlobEntry, Body, Clock, ContentFilter, ConversationId, ConversationKind, Decision,
     Finding, HookContext, HookError, HookKind, LoadError, LoadRequest, LoadedPlugin, LogLevel, MessageId, Notification,
@@ -357,6 +358,7 @@ pub(crate) fn extensions(
         feed: store.feed(),
         keys: store.tenant_keys(),
         runtime: Arc::clone(runtime) as _,
+        backups: Arc::new(ResticRepositories::default()),
         clock: Arc::clone(clock) as _,
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::{NoContext, Uuid};
+use warbler_backup::ResticRepositories;
 use warbler_domain::{
     Body, Clock, ContentFilter, Conversation, ConversationId, ConversationKind, Decision, Event, EventKind,
     HookContext, HookError, Ids, InstallationId, LoadError, LoadRequest, LoadedPlugin, Message, MessageId,
@@ -193,6 +194,12 @@ impl World {
         Ok(*signed_in)
     }
 
+    /// Another session of a tenant's owner.
+    pub(crate) async fn tenant_owner(&self, slug: &str) -> Caller {
+        let signed_in = self.sign_in(slug, "owner", PASSWORD).await.unwrap();
+        self.caller(&signed_in).await
+    }
+
     pub(crate) async fn caller(&self, signed_in: &SignedIn) -> Caller {
         self.service.authentication().authenticate(signed_in.token.reveal()).await.unwrap()
     }
@@ -206,6 +213,7 @@ async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options, ag
         feed: store.feed(),
         keys: store.tenant_keys(),
         runtime: Arc::new(NoRuntime),
+        backups: Arc::new(ResticRepositories::default()),
         clock: Arc::clone(clock) as _,
         ids: Arc::clone(clock) as _,
         entropy: Arc::new(SystemEntropy),

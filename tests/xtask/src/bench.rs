@@ -14,6 +14,8 @@ pub(crate) enum Bench {
     Hook,
     /// The way of a message from socket to socket.
     Send,
+    /// Backups and restores, against restic.
+    Backup,
 }
 
 /// Builds and runs one.
@@ -26,6 +28,7 @@ pub(crate) fn run(bench: Bench, json: Option<&Path>, quick: bool) -> Result<()> 
     let name = match bench {
         Bench::Hook => "bench-hook",
         Bench::Send => "bench-send",
+        Bench::Backup => "bench-backup",
     };
     let mut run = std::process::Command::new(release.join(name));
     run.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", &release);

@@ -50,6 +50,10 @@ const NEEDS: &[Need] = &[
         for_what: "testing text messages through a real gateway",
         packages: &["kannel"],
         is_there: || Path::new("/usr/sbin/bearerbox").exists(),
+        what: "restic",
+        for_what: "testing that it reads the backups, and measuring against it",
+        packages: &["restic"],
+        is_there: || shell::has("restic"),
     },
     Need {
         what: "pip",

@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod knowledge;
 pub(crate) mod lexicons;
 pub(crate) mod members;

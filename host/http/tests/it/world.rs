@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tower::ServiceExt as _;
+use warbler_backup::ResticRepositories;
 use warbler_domain::{
     Body as MessageBody, ByteSize, ContentFilter, Decision, HookContext, HookError, HookKind, LoadError, LoadRequest,
     LoadedPlugin, PluginRuntime, PluginStats, RandomIds, Reason, Submission, SystemClock, Verdict,
@@ -282,6 +283,7 @@ async fn service() -> Service {
         feed: store.feed(),
         keys: store.tenant_keys(),
         runtime: Arc::new(Native),
+        backups: Arc::new(ResticRepositories::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),

@@ -1,0 +1,226 @@
+//! `warbler backup`: versions of the caller's tenant.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Server, cell};
+use crate::{password, print};
+
+/// How often to ask how far a run is.
+const ASK: Duration = Duration::from_millis(500);
+
+/// Backups.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Make a version now, and wait until it is made.
+    Run {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List the versions, and tell how the backups stand.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Look for damage.
+    Check {
+        /// Read all data, too.
+        #[arg(long)]
+        read_data: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Try a restore of the newest version without changing anything.
+    Drill {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Bring back what is missing. The caller's password is asked for, or comes from `WARBLER_PASSWORD`.
+    Restore {
+        /// The version, as `list` shows it.
+        version: String,
+        /// Only this conversation.
+        #[arg(long)]
+        conversation: Option<String>,
+        /// Only what this member wrote.
+        #[arg(long, value_name = "ID")]
+        member: Option<String>,
+        /// The whole tenant, with accounts and conversations that are not there.
+        #[arg(long, conflicts_with_all = ["conversation", "member"])]
+        tenant: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Let a passphrase open the repository, for keeping away from the host. It comes from `WARBLER_PASSPHRASE`.
+    Escrow {
+        /// Print the key, and leave nothing of it in the repository.
+        #[arg(long)]
+        away: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take over the repository in the sink, after the host was lost. The passphrase comes from `WARBLER_PASSPHRASE`.
+    Adopt {
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+impl Backup {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// The host refused or cannot be reached, or the backups are not well.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Run { server } => run(&server.client()?).await,
+            Self::List { server } => list(&server.client()?).await,
+            Self::Check { read_data, server } => {
+                let client = server.client()?;
+                let report = client.post("/v1/admin/backups/check", &json!({ "read_data": read_data })).await?;
+                told(&client, &report, "the repository is well")
+            }
+            Self::Drill { server } => {
+                let client = server.client()?;
+                let report = client.post("/v1/admin/backups/drill", &json!({})).await?;
+                told(&client, &report, "the newest version is whole")
+            }
+            Self::Restore { version, conversation, member, tenant, server } => {
+                let client = server.client()?;
+                let password = password::ask("your account", false)?;
+                let mut body = json!({ "version": version, "password": password.as_str() });
+                if tenant {
+                    return restore_tenant(&client, &body).await;
+                }
+                body["conversation"] = json!(conversation);
+                body["member"] = json!(member);
+                let done = client.post("/v1/admin/backups/restore", &body).await?;
+                show(&client, &done, &restored(&done));
+                Ok(())
+            }
+            Self::Escrow { away, server } => {
+                let client = server.client()?;
+                let (passphrase, password) = (passphrase()?, password::ask("your account", false)?);
+                let body =
+                    json!({ "passphrase": passphrase, "in_repository": !away, "password": password.as_str() });
+                let key = client.post("/v1/admin/backups/keys", &body).await?;
+                let file = if away { format!(", and is kept nowhere else:\n{}", cell(&key, "/file")) } else { String::new() };
+                show(&client, &key, &format!("the key {} opens the repository with the passphrase{file}", cell(&key, "/id")));
+                Ok(())
+            }
+            Self::Adopt { server } => {
+                let client = server.client()?;
+                let (passphrase, password) = (passphrase()?, password::ask("your account", false)?);
+                let body = json!({ "passphrase": passphrase, "password": password.as_str() });
+                client.post("/v1/admin/backups/adopt", &body).await?;
+                print::line("the repository is this tenant's now");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn passphrase() -> anyhow::Result<String> {
+    match std::env::var("WARBLER_PASSPHRASE") {
+        Ok(passphrase) => Ok(passphrase),
+        Err(_) => bail!("no passphrase: set WARBLER_PASSPHRASE"),
+    }
+}
+
+async fn run(client: &Client) -> anyhow::Result<()> {
+    let before = client.get("/v1/admin/backups").await?;
+    client.post("/v1/admin/backups/run", &json!({})).await?;
+    loop {
+        tokio::time::sleep(ASK).await;
+        let status = client.get("/v1/admin/backups").await?;
+        if status.get("running").is_some_and(|running| !running.is_null()) {
+            continue;
+        }
+        if status.get("failure").is_some_and(|failure| !failure.is_null()) {
+            bail!("{} ({})", cell(&status, "/failure/text"), cell(&status, "/failure/code"));
+        }
+        if cell(&status, "/versions/0/id") == cell(&before, "/versions/0/id") {
+            bail!("the run ended without a version");
+        }
+        let text = format!(
+            "version {}: {} files, {} bytes, {} of them new",
+            cell(&status, "/versions/0/id"),
+            cell(&status, "/versions/0/files"),
+            cell(&status, "/versions/0/bytes"),
+            cell(&status, "/versions/0/added")
+        );
+        show(client, &status, &text);
+        return Ok(());
+    }
+}
+
+async fn list(client: &Client) -> anyhow::Result<()> {
+    let status = client.get("/v1/admin/backups").await?;
+    if client.json() {
+        print::json(&status);
+        return Ok(());
+    }
+    let columns = [("version", "/id"), ("made", "/at"), ("files", "/files"), ("bytes", "/bytes"), ("new", "/added")];
+    print::table(&print::list(&status, "versions"), &columns);
+    print::line(&format!("next: {}; last trial: {}", cell(&status, "/next_at"), cell(&status, "/drilled_at")));
+    if status.get("failure").is_some_and(|failure| !failure.is_null()) {
+        print::line(&format!("the last run failed: {}", cell(&status, "/failure/text")));
+    }
+    Ok(())
+}
+
+/// Prints a report; one with problems is an error.
+fn told(client: &Client, report: &Value, well: &str) -> anyhow::Result<()> {
+    let problems = print::list(report, "problems");
+    if client.json() {
+        print::json(report);
+    }
+    if problems.is_empty() {
+        if !client.json() {
+            print::line(well);
+        }
+        return Ok(());
+    }
+    let texts: Vec<&str> = problems.iter().filter_map(Value::as_str).collect();
+    bail!("{} problems:\n{}", texts.len(), texts.join("\n"))
+}
+
+async fn restore_tenant(client: &Client, body: &Value) -> anyhow::Result<()> {
+    let mut job = client.post("/v1/admin/backups/restore-tenant", body).await?;
+    let path = format!("/v1/admin/backups/restore-tenant/{}", cell(&job, "/id"));
+    while cell(&job, "/state") == "running" {
+        tokio::time::sleep(ASK).await;
+        job = client.get(&path).await?;
+    }
+    if cell(&job, "/state") == "failed" {
+        bail!("{} ({})", cell(&job, "/failure/text"), cell(&job, "/failure/code"));
+    }
+    let done = job.get("restored").cloned().unwrap_or_default();
+    let (accounts, conversations) = (cell(&job, "/accounts"), cell(&job, "/conversations"));
+    show(client, &job, &format!("{accounts} accounts, {conversations} conversations; {}", restored(&done)));
+    Ok(())
+}
+
+fn restored(done: &Value) -> String {
+    let count = |name: &str| cell(done, name);
+    format!(
+        "{} messages and {} files came back; {} were there, {} stay erased, {} are too old, {} are not for you",
+        count("/messages"),
+        count("/files"),
+        count("/present"),
+        count("/erased"),
+        count("/expired"),
+        count("/withheld")
+    )
+}
+
+fn show(client: &Client, answer: &Value, text: &str) {
+    if client.json() {
+        print::json(answer);
+    } else {
+        print::line(text);
+    }
+}
