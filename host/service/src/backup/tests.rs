@@ -297,6 +297,47 @@ async fn a_whole_tenant_comes_back_into_an_empty_host_without_what_was_erased() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_a_crash_cut_short_goes_on_by_itself() {
+    let (world, shelf) = (World::new().await, Arc::default());
+    let office = world.tenant("acme").await;
+    let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
+    let backups = backups(&world, &shelf);
+    let groups = [chat(&office, &ada, &ben).await, chat(&office, &ada, &ben).await];
+    let before = office.texts(&ada, groups[1]).await;
+    let version = backups.run(&office.owner).await.unwrap().id;
+    for group in groups {
+        clear(&office, &ada, group).await;
+    }
+    // As the host that was killed left it: the first conversation is half through.
+    let job = super::RestoreJob {
+        id: uuid::Uuid::now_v7(),
+        version: version.clone(),
+        by: office.owner.user(),
+        began_at: warbler_domain::Timestamp::default(),
+        state: RestoreState::Running,
+        accounts: 0,
+        conversations: 0,
+        restored: super::Restored::default(),
+        failure: None,
+    };
+    let own = backups.restore(&ada, &password(), &version, groups[0], true).await.unwrap();
+    assert_eq!(own.messages, 3);
+    let key = warbler_domain::StateKey::new("backup-restore", &[&job.id]);
+    let write = crate::records::put(key, &job, warbler_domain::Expect::Absent).unwrap();
+    world.store.state().commit(office.owner.scope(), vec![write]).await.unwrap();
+    backups.inner.look(office.tenant.id).await.unwrap();
+    let mut found = job.clone();
+    while found.state == RestoreState::Running {
+        tokio::task::yield_now().await;
+        found = backups.restore_job(&office.owner, job.id).await.unwrap();
+    }
+    assert_eq!((found.state, found.restored.messages, found.conversations), (RestoreState::Done, 7, 2));
+    for group in groups {
+        assert_eq!(office.texts(&ben, group).await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_run_is_told_to_admins_and_audit_and_the_next_one_succeeds() {
     let (world, shelf) = (World::new().await, Arc::<Shelf>::default());
     let office = world.tenant("acme").await;
