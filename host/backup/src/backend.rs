@@ -174,14 +174,7 @@ impl ReadBackend for SinkBackend {
         self.get(&name, 0, BLOB).and_then(|bytes| bytes.ok_or_else(missing)).map_err(|error| self.fault.raise(error))
     }
 
-    fn read_partial(
-        &self,
-        kind: FileType,
-        id: &Id,
-        _cacheable: bool,
-        offset: u32,
-        length: u32,
-    ) -> RusticResult<Bytes> {
+    fn read_partial(&self, kind: FileType, id: &Id, _cacheable: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
         let name = name_of(kind, id);
         self.read_range(&name, u64::from(offset), u64::from(length)).map_err(|error| self.fault.raise(error))
     }

@@ -12,8 +12,8 @@ use futures::{StreamExt as _, stream};
 use parking_lot::Mutex;
 use rustic_core::repofile::{KeyId, Node, SnapshotFile, SnapshotId};
 use rustic_core::{
-    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, IndexedFullStatus, KeyOptions, OpenStatus, PruneOptions,
-    Repository, RusticResult, SnapshotOptions, jiff,
+    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, IndexedFullStatus, KeyOptions, OpenStatus,
+    PruneOptions, Repository, RusticResult, SnapshotOptions, jiff,
 };
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;

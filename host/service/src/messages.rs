@@ -26,6 +26,7 @@ pub use commit::Prepared;
 pub(crate) use commit::commit;
 pub(crate) use history::{may_see, show};
 pub use history::{History, HistoryQuery, Shown};
+pub(crate) use history::{may_see, show};
 pub(crate) use idempotency::HeldKey;
 pub(crate) use idempotency::{Answered, answered};
 pub(crate) use locate::locate;

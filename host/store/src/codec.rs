@@ -355,7 +355,19 @@ mod tests {
                 let body = Some(body);
                 let reply_to = Some(id);
                 EventKind::Posted {
-                    message: Message { id, sender, sent_at, edited_at, body, reply_to, mentions, caution, receipts, removed_at: None, restored_at: edited_at },
+                    message: Message {
+                        id,
+                        sender,
+                        sent_at,
+                        edited_at,
+                        body,
+                        reply_to,
+                        mentions,
+                        caution,
+                        receipts,
+                        removed_at: None,
+                        restored_at: edited_at,
+                    },
                 }
             }),
             user().prop_map(|user| EventKind::Left { user }),

@@ -14,9 +14,10 @@ const PART: u64 = 2 << 20;
 const ATTACHMENT: usize = 256 << 10;
 
 const WORDS: &[&str] = &[
-    "the", "report", "meeting", "tomorrow", "we", "can", "please", "send", "it", "again", "thanks", "customer", "order",
-    "why", "not", "yes", "sure", "later", "today", "at", "noon", "invoice", "draft", "version", "change", "question",
-    "about", "delivery", "this", "week", "next", "month", "team", "call", "你好", "谢谢", "明天", "可以", "收到", "好的",
+    "the", "report", "meeting", "tomorrow", "we", "can", "please", "send", "it", "again", "thanks", "customer",
+    "order", "why", "not", "yes", "sure", "later", "today", "at", "noon", "invoice", "draft", "version", "change",
+    "question", "about", "delivery", "this", "week", "next", "month", "team", "call", "你好", "谢谢", "明天", "可以",
+    "收到", "好的",
 ];
 
 /// Numbers that look like chance.

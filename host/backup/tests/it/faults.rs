@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use warbler_domain::{
-    BackupError, BackupProgress, BackupRepositories as _, BackupSink, CheckDepth, RepositoryOptions, StoreError,
-    Unlock,
+    BackupError, BackupProgress, BackupRepositories as _, BackupSink, CheckDepth, RepositoryOptions, StoreError, Unlock,
 };
 
 use crate::sinks::{Call, MemorySink, away, create, full, reopen, repositories};
@@ -141,10 +140,9 @@ async fn a_corrupt_pack_is_found_by_reading_all_data_and_a_missing_one_by_lookin
     assert_eq!(repository.check(CheckDepth::Structure).await.unwrap().problems, Vec::<String>::new());
     assert!(!repository.check(CheckDepth::Everything).await.unwrap().problems.is_empty());
     let version = repository.versions().await.unwrap().remove(0).id;
-    let read: Result<Vec<Bytes>, _> = futures::TryStreamExt::try_collect(
-        repository.read(&version, "attachments/aa/one").await.unwrap().unwrap(),
-    )
-    .await;
+    let read: Result<Vec<Bytes>, _> =
+        futures::TryStreamExt::try_collect(repository.read(&version, "attachments/aa/one").await.unwrap().unwrap())
+            .await;
     assert!(read.is_err(), "damaged bytes were given out");
     sink.blobs.lock().remove(&pack);
     assert!(!repository.check(CheckDepth::Structure).await.unwrap().problems.is_empty());

@@ -192,7 +192,8 @@ async fn restore(
     SignedIn(caller): SignedIn,
     Body(Restore { version, conversation, own_only, password }): Body<Restore>,
 ) -> Result<Json<RestoredJson>, Problem> {
-    let done = api.service().backups().restore(&caller, &Zeroizing::new(password), &version, conversation, own_only).await?;
+    let done =
+        api.service().backups().restore(&caller, &Zeroizing::new(password), &version, conversation, own_only).await?;
     Ok(Json(done.into()))
 }
 

@@ -104,11 +104,15 @@ impl Backup {
             Self::Escrow { away, server } => {
                 let client = server.client()?;
                 let (passphrase, password) = (passphrase()?, password::ask("your account", false)?);
-                let body =
-                    json!({ "passphrase": passphrase, "in_repository": !away, "password": password.as_str() });
+                let body = json!({ "passphrase": passphrase, "in_repository": !away, "password": password.as_str() });
                 let key = client.post("/v1/admin/backups/keys", &body).await?;
-                let file = if away { format!(", and is kept nowhere else:\n{}", cell(&key, "/file")) } else { String::new() };
-                show(&client, &key, &format!("the key {} opens the repository with the passphrase{file}", cell(&key, "/id")));
+                let file =
+                    if away { format!(", and is kept nowhere else:\n{}", cell(&key, "/file")) } else { String::new() };
+                show(
+                    &client,
+                    &key,
+                    &format!("the key {} opens the repository with the passphrase{file}", cell(&key, "/id")),
+                );
                 Ok(())
             }
             Self::Adopt { server } => {

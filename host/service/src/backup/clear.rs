@@ -90,12 +90,7 @@ async fn batch(
 }
 
 /// What keeps an edit in between from being lost, and takes away who may read the message's file.
-async fn guard(
-    core: &Core,
-    caller: &Caller,
-    event: &Event,
-    writes: &mut Vec<StateWrite>,
-) -> Result<(), ServiceError> {
+async fn guard(core: &Core, caller: &Caller, event: &Event, writes: &mut Vec<StateWrite>) -> Result<(), ServiceError> {
     let EventKind::Posted { message } = &event.kind else { return Ok(()) };
     let key = records::amended(event.conversation, message.id);
     let found = records::get::<u64>(&*core.ports.state, caller.scope(), &key, "guard of a message").await?;

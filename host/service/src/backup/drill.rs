@@ -84,7 +84,12 @@ impl Inner {
                 hash_file(&repository, &newest.id, &part.path(id), &mut tally).await?;
             }
             if next != line.head.0 + 1 {
-                report.problems.push(format!("conversation {} ends at {} of {}", line.conversation.id, next - 1, line.head));
+                report.problems.push(format!(
+                    "conversation {} ends at {} of {}",
+                    line.conversation.id,
+                    next - 1,
+                    line.head
+                ));
             }
             let live = self.core.ports.log.head(scope, line.conversation.id).await?;
             if live < line.head {

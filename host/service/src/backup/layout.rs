@@ -29,7 +29,8 @@ pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Families of records that are kept, in the order of their names. Sessions, keys and counters are not: they mean
 /// nothing to another host. Secrets of plugins are not: whoever restores gives them anew.
-pub(super) const FAMILIES: &[&str] = &["account", "attachment", ERASED, "held", "lexicon", "lexicon-words", "plugin", "read", "sent-in"];
+pub(super) const FAMILIES: &[&str] =
+    &["account", "attachment", ERASED, "held", "lexicon", "lexicon-words", "plugin", "read", "sent-in"];
 
 /// The family of what was erased: it never comes back.
 pub(super) const ERASED: &str = "erased";

@@ -121,10 +121,7 @@ pub(super) fn key_write(key: &RepositoryKey) -> Result<warbler_domain::StateWrit
 }
 
 /// The name of this host, made when first asked for. It stays the same over restarts.
-pub(super) async fn host_name(
-    state: &dyn State,
-    ids: &dyn warbler_domain::Ids,
-) -> Result<String, ServiceError> {
+pub(super) async fn host_name(state: &dyn State, ids: &dyn warbler_domain::Ids) -> Result<String, ServiceError> {
     let (scope, key) = (TenantScope::operator(), StateKey::new("backup-host", &[]));
     loop {
         if let Some((name, _)) = records::get::<String>(state, &scope, &key, "host name").await? {

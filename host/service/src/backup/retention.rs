@@ -15,7 +15,9 @@ pub(super) fn forgotten(versions: &[BackupVersion], keep: &Keep, now: Timestamp)
     let mut kept: BTreeSet<&str> = BTreeSet::new();
     kept.extend(newest_first.iter().take(usize::try_from(keep.last.max(1)).unwrap_or(1)).map(|v| v.id.as_str()));
     let within = Duration::from_hours(24) * keep.within_days;
-    kept.extend(newest_first.iter().filter(|v| keep.within_days > 0 && now.since(v.at) <= within).map(|v| v.id.as_str()));
+    kept.extend(
+        newest_first.iter().filter(|v| keep.within_days > 0 && now.since(v.at) <= within).map(|v| v.id.as_str()),
+    );
     let rules: [(u32, fn(DateTime<Utc>) -> i64); 4] =
         [(keep.hourly, hour), (keep.daily, day), (keep.weekly, week), (keep.monthly, month)];
     for (count, span) in rules {

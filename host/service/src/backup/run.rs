@@ -33,8 +33,7 @@ impl Inner {
             Ok(version) => {
                 metrics::counter!("backup_run_total", "tenant" => tenant.clone(), "outcome" => "done").increment(1);
                 #[allow(clippy::cast_precision_loss)] // A gauge, and times stay below 2^53 milliseconds.
-                metrics::gauge!("backup_last_seconds", "tenant" => tenant)
-                    .set(version.at.as_millis() as f64 / 1000.0);
+                metrics::gauge!("backup_last_seconds", "tenant" => tenant).set(version.at.as_millis() as f64 / 1000.0);
                 self.tell_done(scope, actor, version, progress).await
             }
             Err(error) => {

@@ -51,8 +51,8 @@ impl Inner {
             let since = if ledger.made_at.is_none() { self.known_since(&scope).await? } else { due_since };
             self.look_for_late(&scope, since, policy.patience()).await?;
             let wait = FIRST_WAIT.saturating_mul(1 << ledger.failures.saturating_sub(1).min(10)).min(LONGEST_WAIT);
-            let may_run = ledger.failures == 0
-                || ledger.began_at.is_none_or(|began| began > now || now.since(began) >= wait);
+            let may_run =
+                ledger.failures == 0 || ledger.began_at.is_none_or(|began| began > now || now.since(began) >= wait);
             if may_run {
                 self.start_run(&scope, Actor::Host);
             }

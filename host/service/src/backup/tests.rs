@@ -118,9 +118,9 @@ async fn a_lost_conversation_comes_back_to_its_member_but_not_what_was_recalled(
     assert_eq!(places, (1..=places.len() as u64).collect::<Vec<_>>());
     let Shown::Event(first) = &history[1] else { panic!("{:?}", history[1]) };
     assert!(posted(first).restored_at.is_some() && posted(first).removed_at.is_none());
-    let told = history.iter().filter(|shown| {
-        matches!(shown, Shown::Event(event) if matches!(event.kind, EventKind::Restored { .. }))
-    });
+    let told = history
+        .iter()
+        .filter(|shown| matches!(shown, Shown::Event(event) if matches!(event.kind, EventKind::Restored { .. })));
     assert_eq!(told.count(), 2);
 
     let again = restore(false).await;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    BackupError, ConversationKind, Expect, Right, Role, StateWrite, StoreError, TenantScope, Timestamp,
-    UserId,
+    BackupError, ConversationKind, Expect, Right, Role, StateWrite, StoreError, TenantScope, Timestamp, UserId,
 };
 use zeroize::Zeroizing;
 

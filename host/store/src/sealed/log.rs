@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use warbler_domain::{
-    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Placed, Position, Sequence, StateWrite,
-    StoreError, TenantScope,
+    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Placed, Position, Sequence,
+    StateWrite, StoreError, TenantScope,
 };
 
 use crate::backend::Record;

@@ -13,7 +13,7 @@ use warbler_service::{DrillReport, Escrow};
 use zeroize::Zeroizing;
 
 use self::view::{
-    AddKey, AdminRestore, Adopt, BackupPolicyJson, CheckJson, CheckView, Confirm, DrillView, JobView, KeyView, Keys,
+    AddKey, AdminRestore, Adopt, BackupPolicyJson, CheckJson, Confirm, DamageView, DrillView, JobView, KeyView, Keys,
     StatusView, TenantRestore,
 };
 use crate::api::Api;
@@ -80,15 +80,15 @@ async fn cancel(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<St
 
 /// Looks for damage.
 #[utoipa::path(post, path = "/admin/backups/check", tag = "admin", request_body = CheckJson,
-    responses((status = 200, body = CheckView)))]
+    responses((status = 200, body = DamageView)))]
 async fn check(
     State(api): State<Api>,
     SignedIn(caller): SignedIn,
     Body(CheckJson { read_data }): Body<CheckJson>,
-) -> Result<Json<CheckView>, Problem> {
+) -> Result<Json<DamageView>, Problem> {
     let depth = if read_data { CheckDepth::Everything } else { CheckDepth::Structure };
     let CheckReport { problems, remarks } = api.service().backups().check(&caller, depth).await?;
-    Ok(Json(CheckView { problems, remarks }))
+    Ok(Json(DamageView { problems, remarks }))
 }
 
 /// Tries a restore of the newest version without changing anything.

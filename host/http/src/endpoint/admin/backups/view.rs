@@ -84,7 +84,7 @@ pub(super) struct RunView {
 
 /// Why something failed.
 #[derive(Serialize, ToSchema)]
-pub(super) struct FailureView {
+pub(super) struct BackupFailureView {
     /// When.
     #[schema(value_type = String, format = "date-time")]
     pub(super) at: Timestamp,
@@ -121,7 +121,7 @@ pub(super) struct StatusView {
     #[schema(value_type = Option<String>, format = "date-time")]
     pub(super) made_at: Option<Timestamp>,
     /// Why the last run failed, if it did.
-    pub(super) failure: Option<FailureView>,
+    pub(super) failure: Option<BackupFailureView>,
     /// When the next run is due.
     #[schema(value_type = Option<String>, format = "date-time")]
     pub(super) next_at: Option<Timestamp>,
@@ -145,7 +145,7 @@ pub(super) struct CheckJson {
 
 /// What a check found.
 #[derive(Serialize, ToSchema)]
-pub(super) struct CheckView {
+pub(super) struct DamageView {
     /// What is wrong; nothing if all is well.
     pub(super) problems: Vec<String>,
     /// What is unusual and does no harm.
@@ -212,7 +212,7 @@ pub(super) struct JobView {
     /// What came back in them.
     pub(super) restored: RestoredJson,
     /// Why it failed.
-    pub(super) failure: Option<FailureView>,
+    pub(super) failure: Option<BackupFailureView>,
 }
 
 /// A passphrase that shall open the repository.
@@ -289,7 +289,7 @@ impl StatusView {
     }
 }
 
-impl From<Failure> for FailureView {
+impl From<Failure> for BackupFailureView {
     fn from(Failure { at, code, text }: Failure) -> Self {
         Self { at, code, text }
     }
