@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::Api;
 use crate::endpoint::{
-    admin, attachments, backups, connect, conversations, health, me, messages, operator, replies, sessions, sign_in, support,
-    admin, attachments, backups, connect, conversations, health, me, messages, operator, sessions, sign_in,
+    admin, attachments, backups, connect, conversations, health, me, messages, operator, replies, sessions, sign_in,
+    support,
 };
 use crate::layers;
 use crate::openapi::{base, complete};

@@ -24,7 +24,6 @@ use warbler_domain::{AttachmentId, ConversationId, Event, MessageId, Sequence, U
 pub(crate) use change::{EditTarget, NewContent};
 pub use commit::Prepared;
 pub(crate) use commit::commit;
-pub(crate) use history::{may_see, show};
 pub use history::{History, HistoryQuery, Shown};
 pub(crate) use history::{may_see, show};
 pub(crate) use idempotency::HeldKey;

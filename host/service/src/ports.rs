@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warbler_domain::{
-    BackupRepositories, Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery,
-    MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, State, TenantKeys, TenantScope,
-    ToolClient, ToolConnection, ToolError, ToolServer,
+    BackupRepositories, Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError,
+    KnowledgeQuery, MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, State, TenantKeys,
+    TenantScope, ToolClient, ToolConnection, ToolError, ToolServer,
 };
 
 /// Gives bytes that nobody can guess.
