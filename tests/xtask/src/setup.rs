@@ -50,6 +50,8 @@ const NEEDS: &[Need] = &[
         for_what: "testing text messages through a real gateway",
         packages: &["kannel"],
         is_there: || Path::new("/usr/sbin/bearerbox").exists(),
+    },
+    Need {
         what: "restic",
         for_what: "testing that it reads the backups, and measuring against it",
         packages: &["restic"],
