@@ -12,6 +12,7 @@ use warbler_tests::client::{Answer, Client, Socket};
 use warbler_tests::host::Host;
 use warbler_tests::tenant::{PASSWORD, Tenant};
 
+use crate::agent;
 use crate::world::{self, ACME, QINGMU};
 
 /// Where a host listens unless it is told otherwise.
@@ -55,10 +56,12 @@ pub(crate) async fn run(folder: &Path) -> Result<()> {
     } else {
         world::fill(&host).await?
     };
+    let robin = agent::enable(&host, &acme).await?;
     explain(&host, folder);
     tokio::select! {
         done = talk(&acme, ENGLISH) => done?,
         done = talk(&qingmu, CHINESE) => done?,
+        done = agent::ask(&acme, &robin) => done?,
         _ = tokio::signal::ctrl_c() => {}
     }
     println!("\nstopping");

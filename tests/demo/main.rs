@@ -4,6 +4,7 @@
 // Indexing a JSON value gives null where there is nothing.
 #![allow(clippy::indexing_slicing)]
 
+mod agent;
 mod live;
 mod play;
 mod story;

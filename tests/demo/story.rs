@@ -1,6 +1,7 @@
 //! The whole story, told through the public API as a client would live it. Every step checks what it
 //! claims, and the first that does not hold ends the story with an error.
 
+mod agents;
 mod backup;
 mod messages;
 mod plugins;
@@ -20,7 +21,8 @@ pub(crate) async fn run() -> Result<()> {
     let mut play = Play::new();
 
     play.step("Start a host, and make two enterprises with their people and filters");
-    let host = Host::start(folder.path(), &backup::configuration(folder.path()))?;
+    let configuration = format!("{}\n{}", backup::configuration(folder.path()), agents::config());
+    let host = Host::start(folder.path(), &configuration)?;
     play.saw(format!("the host listens on {}", host.base()));
     let (acme, qingmu) = world::fill(&host).await?;
     for enterprise in [&acme, &qingmu] {
@@ -33,6 +35,7 @@ pub(crate) async fn run() -> Result<()> {
     }
 
     messages::play(&mut play, &acme, &qingmu).await?;
+    agents::play(&mut play, &host, &acme).await?;
     plugins::play(&mut play, &acme).await?;
     backup::play(&mut play, folder.path(), &acme).await?;
     restart::play(&mut play, host, &acme).await?;

@@ -8,6 +8,7 @@
     clippy::case_sensitive_file_extension_comparisons
 )]
 
+mod agents;
 mod author;
 mod crash;
 mod hostile;

@@ -119,6 +119,21 @@ impl Client {
         self.call(Method::PUT, path, Some(body)).await
     }
 
+    /// `POST path` with bytes of a media type.
+    ///
+    /// # Errors
+    /// The host could not be reached.
+    pub async fn upload(&self, path: &str, media_type: &str, bytes: &[u8]) -> Result<Answer> {
+        let mut request = self.http.post(format!("{}{path}", self.base)).header("content-type", media_type);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.body(bytes.to_vec()).send().await.with_context(|| format!("POST {path}"))?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.with_context(|| format!("POST {path}"))?;
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+    }
+
     /// `PATCH path` with `body`.
     ///
     /// # Errors

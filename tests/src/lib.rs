@@ -5,6 +5,7 @@ pub mod client;
 pub mod counterpart;
 pub mod guests;
 pub mod host;
+pub mod model;
 pub mod packages;
 pub mod servers;
 pub mod tenant;

@@ -16,6 +16,8 @@ pub(crate) enum Bench {
     Send,
     /// Backups and restores, against restic.
     Backup,
+    /// Replies of agents while they grow.
+    Agent,
 }
 
 /// Builds and runs one.
@@ -29,6 +31,7 @@ pub(crate) fn run(bench: Bench, json: Option<&Path>, quick: bool) -> Result<()> 
         Bench::Hook => "bench-hook",
         Bench::Send => "bench-send",
         Bench::Backup => "bench-backup",
+        Bench::Agent => "bench-agent",
     };
     let mut run = std::process::Command::new(release.join(name));
     run.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", &release);

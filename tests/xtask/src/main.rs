@@ -30,7 +30,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Measures: `hook` or `send`.
+    /// Measures: `hook`, `send` or `agent`.
     Bench {
         /// Which bench.
         name: bench::Bench,

@@ -60,14 +60,13 @@ impl From<Ended> for Handled {
 impl Reply {
     /// What an outcome means, at the `attempt`-th attempt.
     pub(in crate::agents) async fn judge_outcome(&self, outcome: Outcome, attempt: u32) -> Ending {
-        let (said, violation, is_full) = self.said().await;
+        let (said, violation) = self.said().await;
         if violation.is_some() {
             return Ending::TakenBack;
         }
         match outcome {
             Outcome::Complete => Ending::Whole,
             Outcome::Stopped => Ending::Marked("reply-stopped", Phrase::Stopped),
-            Outcome::Broken if is_full => Ending::Marked("reply-cut", Phrase::CutShort),
             Outcome::Broken => Ending::Marked("reply-cut", Phrase::CutShort),
             Outcome::Failed(error) => {
                 let may_come_again = error.is_transient() && !matches!(error, HookError::Overrun { .. });

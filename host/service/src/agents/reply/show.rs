@@ -45,9 +45,9 @@ impl Reply {
     }
 
     /// Everything said, whatever was shown of it.
-    pub(super) async fn said(&self) -> (String, Option<Reason>, bool) {
+    pub(super) async fn said(&self) -> (String, Option<Reason>) {
         let show = self.growing.lock().await;
-        (show.text.raw().to_owned(), show.violation.clone(), show.is_full)
+        (show.text.raw().to_owned(), show.violation.clone())
     }
 
     /// What people have seen of it.

@@ -1,0 +1,151 @@
+//! A stand-in for a model provider that says what a test tells it to, when the test lets it: for faults, crashes
+//! and exact streams. What a model makes of a question is tested with a real one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// A part of an answer.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// Text.
+    Text(String),
+    /// Nothing more until the test opens the gate once.
+    Wait,
+    /// A wish to call a tool, with JSON arguments.
+    Call(String, Value),
+}
+
+impl Said {
+    /// Text, word by word.
+    #[must_use]
+    pub fn words(text: &str) -> Vec<Self> {
+        text.split_inclusive(' ').map(|word| Self::Text(word.to_owned())).collect()
+    }
+}
+
+type Script = dyn Fn(&Value) -> Vec<Said> + Send + Sync;
+
+/// A running stand-in; it ends with the test.
+pub struct Model {
+    base: String,
+    gate: Arc<Semaphore>,
+    asked: Arc<Mutex<Vec<Value>>>,
+    task: JoinHandle<()>,
+}
+
+impl Model {
+    /// Starts one that answers each request as `script` says.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn start(script: impl Fn(&Value) -> Vec<Said> + Send + Sync + 'static) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}/v1", listener.local_addr()?);
+        let (gate, asked) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let (script, gate_of, asked_of): (Arc<Script>, _, _) =
+            (Arc::new(script), Arc::clone(&gate), Arc::clone(&asked));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (script, gate, asked) = (Arc::clone(&script), Arc::clone(&gate_of), Arc::clone(&asked_of));
+                // A host that is killed breaks its connections; that is what is tested.
+                tokio::spawn(async move { drop(serve(stream, &*script, &gate, &asked).await) });
+            }
+        });
+        Ok(Self { base, gate, asked, task })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Lets `times` answers that wait go on.
+    pub fn open(&self, times: usize) {
+        self.gate.add_permits(times);
+    }
+
+    /// What it was asked, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The text of the last line of a prompt that `role` says.
+#[must_use]
+pub fn last<'a>(prompt: &'a Value, role: &str) -> &'a str {
+    let lines = prompt.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let of_role = lines.iter().rev().find(|line| line.get("role").and_then(Value::as_str) == Some(role));
+    of_role.and_then(|line| line.get("content")).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn serve(mut stream: TcpStream, script: &Script, gate: &Semaphore, asked: &Mutex<Vec<Value>>) -> Result<()> {
+    let prompt = request(&mut stream).await?;
+    asked.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.clone());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    let mut calls = 0;
+    for said in script(&prompt) {
+        let delta = match said {
+            Said::Wait => {
+                gate.acquire().await?.forget();
+                continue;
+            }
+            Said::Text(text) => json!({"content": text}),
+            Said::Call(name, arguments) => {
+                let function = json!({"name": name, "arguments": arguments.to_string()});
+                calls += 1;
+                let call = json!({"index": calls - 1, "id": format!("call-{calls}"), "type": "function", "function": function});
+                json!({"tool_calls": [call]})
+            }
+        };
+        event(&mut stream, &chunk(&delta, &Value::Null)).await?;
+    }
+    event(&mut stream, &chunk(&json!({}), &json!(if calls > 0 { "tool_calls" } else { "stop" }))).await?;
+    let usage = json!({"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30});
+    event(&mut stream, &json!({"object": "chat.completion.chunk", "choices": [], "usage": usage})).await?;
+    stream.write_all(b"data: [DONE]\n\n").await?;
+    stream.shutdown().await?;
+    Ok(())
+}
+
+fn chunk(delta: &Value, finish: &Value) -> Value {
+    let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+    json!({"id": "stand-in", "object": "chat.completion.chunk", "model": "stand-in", "choices": [choice]})
+}
+
+async fn event(stream: &mut TcpStream, event: &Value) -> Result<()> {
+    stream.write_all(format!("data: {event}\n\n").as_bytes()).await?;
+    Ok(stream.flush().await?)
+}
+
+/// The JSON body of one HTTP/1.1 request.
+async fn request(stream: &mut TcpStream) -> Result<Value> {
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        anyhow::ensure!(read > 0, "the request ended early");
+        bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+        let body = bytes.get(end + 4..).unwrap_or_default();
+        let length = length.context("the request has no length")?;
+        if body.len() >= length {
+            return Ok(serde_json::from_slice(body.get(..length).unwrap_or_default())?);
+        }
+    }
+}
