@@ -7,6 +7,7 @@ mod init;
 mod keys;
 mod plugin;
 mod publisher;
+mod read_pdf;
 mod serve;
 mod sign_in;
 mod tenant;
@@ -55,6 +56,9 @@ enum Command {
     /// The configuration: check a file, print the schema or the documented example.
     #[command(subcommand)]
     Config(config::Config),
+    /// Read one PDF for a running host.
+    #[command(hide = true)]
+    ReadPdf(read_pdf::ReadPdf),
 }
 
 impl Cli {
@@ -68,6 +72,7 @@ impl Cli {
             Command::Init(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Keys(command) => command.run(),
+            Command::ReadPdf(command) => command.run(),
             Command::SignIn(command) => wait_for(command.run()),
             Command::Tenant(command) => wait_for(command.run()),
             Command::User(command) => wait_for(command.run()),

@@ -9,6 +9,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use warbler_backup::ResticRepositories;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
+use warbler_knowledge::{KnowledgeBase, KnowledgeOptions, PdfReader};
+use warbler_models::{McpClient, McpOptions, OpenAiClient};
 use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{
     AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
@@ -48,7 +50,7 @@ impl Host {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             entropy: Arc::new(SystemEntropy),
-            agents: AgentPorts::default(),
+            agents: agent_ports(config)?,
         };
         let plugins = PluginOptions::new(env!("CARGO_PKG_VERSION").parse()?);
         let service =
@@ -72,6 +74,22 @@ impl Host {
         self.service.close().await;
         self.store.close().await;
     }
+}
+
+/// What agents work with beside their plugins.
+///
+/// # Errors
+/// TLS cannot be set up, or the host does not know where its own program is.
+fn agent_ports(config: &Config) -> anyhow::Result<AgentPorts> {
+    let agents = &config.agents;
+    let models = OpenAiClient::new(Arc::new(SystemClock), Arc::new(RandomIds))?;
+    let tools = McpClient::with_options(McpOptions { private_hosts: agents.tool_hosts.iter().cloned().collect() });
+    // A PDF is read by a process of its own, which a hostile file may end.
+    let program = std::env::current_exe().context("the host's own program cannot be found")?;
+    let pdf = PdfReader::Program { program, arguments: vec!["read-pdf".into()] };
+    let max_document = ByteSize(agents.document_bytes);
+    let knowledge = KnowledgeBase::with_options(KnowledgeOptions { max_document, pdf, ..KnowledgeOptions::default() });
+    Ok(AgentPorts { models: Arc::new(models), tools: Arc::new(tools), knowledge: Arc::new(knowledge) })
 }
 
 /// What the store is opened with.

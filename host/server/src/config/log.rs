@@ -42,7 +42,8 @@ impl Log {
     /// # Errors
     /// The level is none.
     pub(crate) fn filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
-        tracing_subscriber::EnvFilter::try_new(&self.level)
+        // The library that speaks to tool servers logs what they say, and what they are asked.
+        tracing_subscriber::EnvFilter::try_new(format!("{},rmcp=warn", self.level))
             .map_err(|error| ConfigError::Value { key: "log.level", text: format!("{:?}: {error}", self.level) })
     }
 }
