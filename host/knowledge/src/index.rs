@@ -246,6 +246,7 @@ fn covered(asked: &[String], entry: &Entry, chunk: &Chunk) -> f32 {
     share
 }
 
+#[allow(clippy::needless_pass_by_value)] // It stands in `map_err`.
 fn failed(error: TantivyError) -> KnowledgeError {
     KnowledgeError::Index { text: error.to_string() }
 }

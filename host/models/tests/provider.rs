@@ -67,7 +67,7 @@ impl Provider {
             model: "small".into(),
             first_byte: Duration::from_secs(20),
             pause: Duration::from_secs(20),
-            whole: Duration::from_secs(60),
+            whole: Duration::from_mins(1),
             max_answer: 10_000,
         }
     }

@@ -35,9 +35,9 @@ impl Citations {
         for c in piece.chars() {
             if self.open.is_empty() {
                 if matches!(c, '[' | '【') {
-                    self.open.push(c)
+                    self.open.push(c);
                 } else {
-                    said.push(c)
+                    said.push(c);
                 }
                 continue;
             }

@@ -85,7 +85,7 @@ impl Reply<'_> {
             // The last time there are no tools, so that it has to answer with what it has.
             let tools = if round < self.config.tool_rounds { toolbox.tools().to_vec() } else { Vec::new() };
             let came = self.ask(
-                Prompt {
+                &Prompt {
                     lines: lines.clone(),
                     tools,
                     temperature: Some(self.config.temperature),
@@ -111,8 +111,8 @@ impl Reply<'_> {
     }
 
     /// One request. Text is said as it comes.
-    fn ask(&mut self, prompt: Prompt, citations: &mut Citations) -> Result<Round, Stop> {
-        let completion = models::complete(&self.config.model, &prompt).map_err(|error| self.failed(error))?;
+    fn ask(&mut self, prompt: &Prompt, citations: &mut Citations) -> Result<Round, Stop> {
+        let completion = models::complete(&self.config.model, prompt).map_err(|error| self.failed(error))?;
         let mut round = Round { text: String::new(), calls: Vec::new(), unknown: false };
         let mut opening = Opening::default();
         for part in completion {

@@ -39,7 +39,8 @@ mod tests {
     #[test]
     fn long_text_is_cut_between_sentences_and_nothing_is_lost() {
         for sentence in ["The parcel is sent back within ten days. ", "包裹在十天之内退回给客户。"] {
-            let text: String = (0..200).map(|number| format!("{number} {sentence}")).collect();
+            let numbered: Vec<String> = (0..200).map(|number| format!("{number} {sentence}")).collect();
+            let text = numbered.concat();
             let chunks = split(&section(text), false);
             assert!(chunks.len() > 3);
             for number in 0..200 {
