@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The model's file in the cache: Qwen2.5-Coder-0.5B-Instruct, Q4_K_M (Apache-2.0).
+/// The model's file in the cache: `Qwen2.5-Coder-0.5B-Instruct`, `Q4_K_M` (Apache-2.0).
 pub const MODEL: &str = "models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
 
 /// Where counterparts are kept, over all checkouts: `warbler` in the user's cache folder.
@@ -35,7 +35,7 @@ pub fn skip(what: &str) {
     eprintln!("SKIPPED: there is no {what}; `cargo xtask setup` fetches it where it can be had");
 }
 
-/// The tool server that tells the time (PyPI `mcp-server-time`), as a program.
+/// The tool server that tells the time (`PyPI` `mcp-server-time`), as a program.
 #[must_use]
 pub fn time_server() -> Option<PathBuf> {
     find("python/bin/mcp-server-time", "tool server mcp-server-time")

@@ -67,6 +67,7 @@ impl SinkBackend {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value)] // The sink takes the bytes, however often it is tried.
     fn put(&self, name: &str, bytes: Bytes) -> Result<(), BackupError> {
         if bytes.len() as u64 > BLOB {
             return Err(BackupError::Internal { text: format!("{name} has {} bytes, more than {BLOB}", bytes.len()) });
@@ -235,6 +236,8 @@ fn joined(content: BytesList) -> Bytes {
         return parts.pop().unwrap_or_default();
     }
     let mut whole = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    parts.iter().for_each(|part| whole.extend_from_slice(part));
+    for part in &parts {
+        whole.extend_from_slice(part);
+    }
     whole.freeze()
 }

@@ -16,7 +16,7 @@ pub struct Patience {
 impl Default for Patience {
     /// Some three minutes in all: a sink that restarts is back by then.
     fn default() -> Self {
-        Self { attempts: 9, first: Duration::from_millis(500), longest: Duration::from_secs(60) }
+        Self { attempts: 9, first: Duration::from_millis(500), longest: Duration::from_mins(1) }
     }
 }
 

@@ -109,11 +109,7 @@ fn node(path: &std::path::Path, entry: &BackupEntry) -> Result<Node, BackupError
     let name: &OsStr = path.file_name().ok_or_else(|| internal("a file to back up has no name"))?;
     let modified = i64::try_from(entry.modified.as_millis()).ok();
     let modified = modified.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let mut meta = Metadata::default();
-    meta.mode = Some(0o600);
-    meta.mtime = modified;
-    meta.size = entry.size;
-    meta.links = 1;
+    let meta = Metadata { mode: Some(0o600), mtime: modified, size: entry.size, links: 1, ..Metadata::default() };
     Ok(Node::new_node(name, NodeType::File, meta))
 }
 

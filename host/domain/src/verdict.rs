@@ -85,6 +85,22 @@ pub enum Strength {
     Reject,
 }
 
+impl Strength {
+    /// The word that stands for it in stored records, metrics and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Flag => "flag",
+            Self::Warn => "warn",
+            Self::Rewrite => "rewrite",
+            Self::Hold => "hold",
+            Self::Discard => "discard",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 impl Verdict {
     /// How strong it is.
     #[must_use]

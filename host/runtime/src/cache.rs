@@ -2,24 +2,35 @@
 //! authentication code beside it, because a changed byte in compiled code is nobody's to find later.
 //!
 //! `NAME.cwasm` is what wasmtime serialised, `NAME.mac` the HMAC-SHA256 over NAME and the content.
-//! NAME is the HMAC, in hex, of all that decides what was compiled, with the engine's profile.
+//! NAME is the HMAC, in hex, of all that decides what was compiled, with the engine's profile. What was
+//! not used for long is deleted.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::hmac;
+use parking_lot::Mutex;
+use warbler_domain::Timestamp;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::load_compiled;
 use crate::options::RuntimeKey;
 
+/// How long code is kept that nobody used: longer than a host is off for a holiday. It belongs to a plugin,
+/// a configuration or a version of the host that is gone, and if not, it is compiled again.
+const UNUSED: Duration = Duration::from_hours(30 * 24);
+
 /// A folder of compiled code.
 pub(crate) struct Cache {
     folder: PathBuf,
     key: hmac::Key,
     profile: [u8; 32],
+    /// Names that were used since the host started.
+    used: Mutex<HashSet<String>>,
 }
 
 impl Cache {
@@ -28,7 +39,8 @@ impl Cache {
         make_private(folder)?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let derived = hmac::sign(&root, b"warbler compiled code 1");
-        Ok(Self { folder: folder.into(), key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), profile })
+        let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Ok(Self { folder: folder.into(), key, profile, used: Mutex::default() })
     }
 
     /// The name for code that `parts` decide.
@@ -46,6 +58,7 @@ impl Cache {
     /// The code called `name`, if it is there and as it was written.
     pub(crate) fn load(&self, engine: &Engine, name: &str) -> Option<Component> {
         let path = self.path(name, "cwasm");
+        self.used.lock().insert(name.to_owned());
         let loaded = self
             .verify(name, &path)
             .map_err(wasmtime::Error::new)
@@ -61,6 +74,22 @@ impl Cache {
         self.write(&self.path(name, "cwasm"), code)?;
         self.write(&self.path(name, "mac"), self.mac(name, code).as_ref())?;
         fs::File::open(&self.folder)?.sync_all()
+    }
+
+    /// Deletes what was not used for long, as it is `now`. What this host uses counts as used now. A file that
+    /// is mapped stays so when its name is gone.
+    pub(crate) fn prune(&self, now: Timestamp) -> io::Result<()> {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now.as_millis());
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            if self.used.lock().contains(&*name) {
+                fs::File::open(&path)?.set_modified(now)?;
+            } else if now.duration_since(fs::metadata(&path)?.modified()?).is_ok_and(|unused| unused > UNUSED) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the file is there; an error if it is not what was written.
@@ -109,4 +138,38 @@ fn make_private(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_used_for_long_is_deleted_and_what_this_host_uses_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), &RuntimeKey::new([7; 32]), [0; 32]).unwrap();
+        let keep = |parts: &[u8]| {
+            let name = cache.name(&[parts]);
+            cache.keep(&name, b"code").unwrap();
+            name
+        };
+        let [gone, lately, used] = [keep(b"gone"), keep(b"lately"), keep(b"used")];
+        let first = SystemTime::UNIX_EPOCH;
+        let after = |days: u64| Duration::from_hours(24 * days);
+        for (name, days) in [(&gone, 0), (&lately, 20), (&used, 0)] {
+            for extension in ["cwasm", "mac"] {
+                fs::File::open(cache.path(name, extension)).unwrap().set_modified(first + after(days)).unwrap();
+            }
+        }
+        cache.used.lock().insert(used.clone());
+        let now = |days| Timestamp::from_millis(u64::try_from(after(days).as_millis()).unwrap());
+        cache.prune(now(40)).unwrap();
+        let left = |names: &[&String]| names.iter().map(|name| cache.path(name, "mac").exists()).collect::<Vec<_>>();
+        assert_eq!(left(&[&gone, &lately, &used]), [false, true, true]);
+        cache.used.lock().clear();
+        cache.prune(now(60)).unwrap();
+        assert_eq!(left(&[&gone, &lately, &used]), [false, false, true], "its use counted from the last look");
+    }
 }

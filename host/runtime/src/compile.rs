@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use warbler_domain::LoadError;
+use warbler_domain::{LoadError, Timestamp};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -36,6 +36,14 @@ impl Compiler {
         let _turn = self.queue.acquire().await.map_err(|closed| LoadError::Cache(Box::new(closed)))?;
         let compiled = self.aside(move |me| me.compile_now(name.as_deref(), &bytes)).await?;
         compiled.map_err(|error| LoadError::Compile { text: failure::chain(&error) })
+    }
+
+    /// Deletes compiled code that was not used for long, as it is `now`.
+    pub(crate) fn prune(&self, now: Timestamp) {
+        let pruned = self.cache.as_ref().map_or(Ok(()), |cache| cache.prune(now));
+        if let Err(error) = pruned {
+            tracing::warn!(%error, "old compiled code could not be deleted");
+        }
     }
 
     /// Does `work` on a thread where it may take its time.

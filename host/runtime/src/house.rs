@@ -76,6 +76,11 @@ impl House {
         LONG_AGO.into_iter().any(|unused| self.evict(unused, true) > 0) || self.evict(Duration::ZERO, false) > 0
     }
 
+    /// The rare round: deletes compiled code that was not used for long.
+    pub(crate) fn prune(&self) {
+        self.compiler.prune(self.clock.now());
+    }
+
     /// The regular round: gives up idle instances, and tells what logs left out.
     pub(crate) fn sweep(&self) {
         self.tenants.lock().retain(|_, share| share.strong_count() > 0);

@@ -1,5 +1,5 @@
-//! The sweeper: one thread that gives up idle instances, apart from live traffic. It ends soon after
-//! the runtime is gone.
+//! The sweeper: one thread that gives up idle instances and old compiled code, apart from live traffic. It
+//! ends soon after the runtime is gone.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -10,6 +10,10 @@ use crate::house::House;
 
 /// How often it looks. Lines that a log left out are told this long after their second at the latest.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// Rounds between looks for old compiled code. By the first, an hour after the start, all that is installed
+/// has been loaded.
+const ROUNDS_TO_PRUNE: u64 = 3_600;
 
 const NAME: &str = "warbler-sweeper";
 
@@ -24,11 +28,12 @@ pub(crate) fn start(house: &Arc<House>) -> Result<(), RuntimeError> {
 }
 
 fn sweep(house: &Weak<House>) {
-    loop {
+    for round in 1_u64.. {
         thread::sleep(ROUND);
-        match house.upgrade() {
-            Some(house) => house.sweep(),
-            None => return,
+        let Some(house) = house.upgrade() else { return };
+        house.sweep();
+        if round.is_multiple_of(ROUNDS_TO_PRUNE) {
+            house.prune();
         }
     }
 }

@@ -176,9 +176,11 @@ impl Agents {
         for tenant in tenants {
             let (scope, prefix) = (TenantScope::own_work(*tenant), records::under(record::FAMILY, &[]));
             match records::scan_all(&*core.ports.state, &scope, &prefix, AGENTS).await {
-                Ok(found) => found.into_iter().for_each(|(key, kept)| {
-                    self.inner.on_agent(&StateChange { tenant: *tenant, key, value: Some(kept) })
-                }),
+                Ok(found) => {
+                    for (key, kept) in found {
+                        self.inner.on_agent(&StateChange { tenant: *tenant, key, value: Some(kept) });
+                    }
+                }
                 // One tenant's trouble is not the others'.
                 Err(error) => tracing::error!(%tenant, %error, "a tenant's agents could not be read"),
             }

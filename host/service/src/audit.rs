@@ -25,7 +25,6 @@ use warbler_domain::{Clock, State, StateWrite, StoreError, TenantId, TenantScope
 
 use crate::ports::Tasks;
 pub use decision::Judged;
-pub(crate) use decision::strength;
 pub use entry::{Actor, AuditEntry, NewEntry};
 use lane::{Lane, Ticket};
 pub use list::{AuditPage, AuditQuery};

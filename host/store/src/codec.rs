@@ -123,13 +123,15 @@ const fn receipts_of(kind: &mut EventKind) -> Option<&mut Vec<Receipt>> {
     }
 }
 
+/// Reads the record under a raw key.
+pub(crate) type ReadRecord<'a> = dyn Fn(&[u8]) -> Result<Option<Bytes>, StoreError> + 'a;
+
 /// Opens one tenant's events.
 pub(crate) struct Opener<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) key: &'a TenantKey,
     pub(crate) origins: &'a Origins,
-    /// Reads the record under a raw key.
-    pub(crate) read: &'a dyn Fn(&[u8]) -> Result<Option<Bytes>, StoreError>,
+    pub(crate) read: &'a ReadRecord<'a>,
 }
 
 impl Opener<'_> {
@@ -329,10 +331,10 @@ mod tests {
         any::<(String, Option<String>, u64, bool, u32, bool)>().prop_map(
             |(text, reason, took_us, rescan, at, failed)| Receipt {
                 installation: InstallationId::from_uuid(Uuid::from_u128(took_us.into())),
-                plugin: text.clone(),
-                version: "1.2.3".to_owned(),
-                digest: text.clone(),
-                config_digest: String::new(),
+                plugin: text.clone().into(),
+                version: "1.2.3".into(),
+                digest: text.clone().into(),
+                config_digest: "".into(),
                 verdict: Strength::Hold,
                 reason: reason.map(|code| Reason { code, text: text.clone() }),
                 findings: vec![Finding { label: text.clone(), rule: text.clone(), start: at, end: at, score: 0.5 }],
@@ -397,10 +399,10 @@ mod tests {
     fn a_receipt_of_a_plain_pass_takes_few_bytes_and_its_origin_is_named_once() {
         let receipt = Receipt {
             installation: InstallationId::from_uuid(Uuid::from_u128(1)),
-            plugin: "keyword-filter".to_owned(),
-            version: "0.1.0".to_owned(),
-            digest: "ab".repeat(32),
-            config_digest: "cd".repeat(32),
+            plugin: "keyword-filter".into(),
+            version: "0.1.0".into(),
+            digest: "ab".repeat(32).into(),
+            config_digest: "cd".repeat(32).into(),
             verdict: Strength::Pass,
             reason: None,
             findings: Vec::new(),

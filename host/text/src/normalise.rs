@@ -113,12 +113,11 @@ impl<'a> Folding<'a> {
 
     fn run(mut self) -> (String, OffsetMap, Vec<Range<u32>>) {
         let mut at = 0;
-        while let Some(c) = self.rest(at).chars().next() {
-            let next = self.step(c, at);
-            self.before = at;
-            at = next;
+        while let Some((change, c)) = self.skip_plain(at) {
+            at = self.step(c, change);
+            self.before = change;
         }
-        self.flush(at);
+        self.flush(self.source.len());
         let clusters = self.joined.iter().flat_map(|part| long_graphemes(self.source, part)).collect();
         let mixed = self.latin && self.twin;
         let (text, map) = self.out.finish();
@@ -126,15 +125,25 @@ impl<'a> Folding<'a> {
         (text, map, clusters)
     }
 
+    /// Passes over characters that stay as they are, from `from` on, and gives the first that may not.
+    fn skip_plain(&mut self, from: usize) -> Option<(usize, char)> {
+        for (offset, c) in self.rest(from).char_indices() {
+            let entry = self.table.entry(c);
+            if !entry.is_plain() {
+                return Some((from + offset, c));
+            }
+            self.note(entry.class());
+            self.last.0 = from + offset;
+            self.before = from + offset;
+        }
+        None
+    }
+
     /// Folds the character at `at`, and gives where to go on.
     fn step(&mut self, c: char, at: usize) -> usize {
         let entry = self.table.entry(c);
         let end = at + c.len_utf8();
         self.note(entry.class());
-        if entry.is_plain() {
-            self.last.0 = at;
-            return end;
-        }
         if entry.joins_graphemes() {
             self.join(end);
         }

@@ -22,8 +22,13 @@ type Views = (Option<Box<View>>, Option<Box<View>>);
 pub(crate) fn views(text: &str) -> Views {
     let mut suspicion = Suspicion::default();
     let table = table();
-    for c in text.chars() {
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
         suspicion.see(c, table.entry(c).class());
+        if c.is_ascii_lowercase() {
+            let rest = chars.as_str();
+            chars = rest.get(suspicion.see_letters(rest)..).unwrap_or_default().chars();
+        }
     }
     suspicion.end_token();
     let strict = suspicion.leet || suspicion.accent || suspicion.twins_only();
@@ -79,12 +84,32 @@ struct Gap {
 
 impl Suspicion {
     fn see(&mut self, c: char, class: Class) {
-        if class.is_separator() {
+        if self.goes_on(c, class) {
+            self.token += 1;
+        } else if class.is_separator() {
             self.see_separator(c, class);
         } else if class != Class::Mark {
             self.see_letter(c, class);
         }
         self.before = Some((class, c));
+    }
+
+    /// Passes over small letters that go on with a word of such, and gives how many there are. They mean
+    /// nothing that the one before them did not.
+    fn see_letters(&mut self, rest: &str) -> usize {
+        let count = rest.bytes().take_while(u8::is_ascii_lowercase).count();
+        if let Some(last) = rest.as_bytes().get(..count).and_then(<[u8]>::last) {
+            self.before = Some((Class::Latin, char::from(*last)));
+            self.token += count;
+        }
+        count
+    }
+
+    /// Whether a word goes on with one more character like the one before, which nearly all of a text does
+    /// and which means nothing.
+    fn goes_on(&self, c: char, class: Class) -> bool {
+        let is_plain = class == Class::Unspaced || class == Class::Latin && c.is_ascii();
+        is_plain && self.before.is_some_and(|(before, _)| before == class)
     }
 
     fn see_separator(&mut self, c: char, class: Class) {

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 use tokio::runtime::Runtime as Threads;
 use uuid::Uuid;
 use warbler_bench_words::{messages, words};
+use warbler_benches::ports;
 use warbler_domain::{
-    Body, ContentFilter, ConversationId, ConversationKind, Grants, HookContext, HookLimits, InstallationId, Instances,
-    LexiconHit, Lexicons, LoadRequest, LogLevel, MessageId, NoLexicons, Party, PluginLog, PluginPorts, PluginRuntime,
-    PluginStorage, Role, SecretSource, StorageError, Submission, TenantId, Timestamp, UserId,
+    ContentFilter, Grants, HookContext, HookLimits, InstallationId, Instances, LexiconHit, Lexicons, LoadRequest,
+    NoLexicons, PluginRuntime, Submission, TenantId,
 };
 use warbler_package::Digest;
 use warbler_runtime::{Runtime, RuntimeKey, RuntimeOptions};
@@ -89,7 +88,7 @@ impl Warbler {
         };
         let asks = matches!(over, Over::KeywordFilter | Over::Everyday);
         let lists = asks.then(|| Arc::clone(&self.lists));
-        One { over, filter: Arc::clone(filter), lists, messages: messages().into_iter().map(submission).collect() }
+        One { over, filter: Arc::clone(filter), lists, messages: messages().into_iter().map(ports::message).collect() }
     }
 }
 
@@ -163,55 +162,6 @@ fn request(path: &Path, config: &str, instances: Instances) -> Result<LoadReques
         grants: Grants { lexicons: true, ..Grants::default() },
         limits,
         instances,
-        ports: PluginPorts { storage: Arc::new(Nothing), secrets: Arc::new(Nothing), log: Arc::new(Nothing) },
+        ports: ports::nothing(),
     })
-}
-
-/// A message with every field that a person's message has.
-fn submission(text: String) -> Submission {
-    Submission {
-        id: MessageId::from_uuid(Uuid::now_v7()),
-        conversation: ConversationId::from_uuid(Uuid::now_v7()),
-        kind: ConversationKind::Direct,
-        sequence: None,
-        sender: Party { id: UserId::from_uuid(Uuid::now_v7()), name: "Person".to_owned(), role: Role::Member },
-        sent_at: Timestamp::from_millis(1_795_000_000_000),
-        body: Body::Text { text },
-        reply_to: None,
-        mentions: Vec::new(),
-        edit: false,
-    }
-}
-
-/// Ports for plugins that ask for nothing.
-struct Nothing;
-
-impl PluginLog for Nothing {
-    fn write(&self, _level: LogLevel, _text: &str) {}
-}
-
-#[async_trait]
-impl SecretSource for Nothing {
-    async fn get(&self, _name: &str) -> Option<String> {
-        None
-    }
-}
-
-#[async_trait]
-impl PluginStorage for Nothing {
-    async fn get(&self, _key: &str) -> Result<Option<Bytes>, StorageError> {
-        Ok(None)
-    }
-
-    async fn set(&self, _key: &str, _value: Bytes, quota: u64) -> Result<(), StorageError> {
-        Err(StorageError::OverQuota { limit: quota })
-    }
-
-    async fn delete(&self, _key: &str) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    async fn keys(&self, _prefix: &str, _after: Option<&str>, _limit: usize) -> Result<Vec<String>, StorageError> {
-        Ok(Vec::new())
-    }
 }

@@ -12,13 +12,13 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use warbler_benches::process;
 use warbler_tests::client::Client;
 
-use crate::process;
 use crate::world::{PAIRS, World};
 
 /// Who talks to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Shape {
     /// Twenty direct conversations with one sender each.
     Pairs,

@@ -6,7 +6,6 @@
 #![allow(clippy::cast_precision_loss)]
 
 mod load;
-mod process;
 mod report;
 mod world;
 
@@ -28,6 +27,15 @@ struct Arguments {
     /// One short round of everything.
     #[arg(long)]
     quick: bool,
+    /// Only this window, 1 or 16.
+    #[arg(long)]
+    window: Option<usize>,
+    /// Only this shape, `pairs` or `group`.
+    #[arg(long)]
+    shape: Option<Shape>,
+    /// Rounds of each case.
+    #[arg(long)]
+    rounds: Option<usize>,
 }
 
 /// What is measured: shapes times windows, each with and without filters.
@@ -36,12 +44,16 @@ const CASES: [(Shape, usize); 4] = [(Shape::Pairs, 1), (Shape::Pairs, 16), (Shap
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let (rounds, span) = if arguments.quick { (1, Duration::from_secs(1)) } else { (3, Duration::from_secs(4)) };
+    let (most, span) = if arguments.quick { (1, Duration::from_secs(1)) } else { (3, Duration::from_secs(4)) };
+    let rounds = arguments.rounds.unwrap_or(most);
     let folder = tempfile::tempdir()?;
     println!("setting up two tenants of {} people", world::PEOPLE);
     let world = World::start(folder.path()).await?;
-    let mut report = Report::new(world.idle_session_bytes().await?);
-    for (shape, window) in CASES {
+    let mut report = Report::new();
+    let is_wanted = |(shape, window): &(Shape, usize)| {
+        arguments.shape.is_none_or(|wanted| wanted == *shape) && arguments.window.is_none_or(|wanted| wanted == *window)
+    };
+    for (shape, window) in CASES.into_iter().filter(is_wanted) {
         for round in 0..rounds {
             // On, off, off, on…: neither always runs on the warmer machine.
             let order = if round % 2 == 0 { [true, false] } else { [false, true] };

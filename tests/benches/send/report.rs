@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
+use warbler_benches::process;
 
 use crate::load::{Measured, Shape};
-use crate::process;
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,13 +20,12 @@ pub(crate) struct Case {
 /// All rounds of all cases.
 pub(crate) struct Report {
     rounds: BTreeMap<Case, Vec<Measured>>,
-    idle_session_bytes: u64,
     load_before: String,
 }
 
 impl Report {
-    pub(crate) fn new(idle_session_bytes: u64) -> Self {
-        Self { rounds: BTreeMap::new(), idle_session_bytes, load_before: process::load_average() }
+    pub(crate) fn new() -> Self {
+        Self { rounds: BTreeMap::new(), load_before: process::load_average() }
     }
 
     pub(crate) fn add(&mut self, case: Case, measured: Measured) {
@@ -67,7 +66,6 @@ impl Report {
                 println!("filters on / off, {shape:?} window {window}: {ratio:.3}");
             }
         }
-        println!("an idle session: {:.1} KiB of the host's private memory", self.idle_session_bytes as f64 / 1024.0);
         println!("load average before and after: {}, {}", self.load_before, process::load_average());
     }
 
@@ -95,7 +93,6 @@ impl Report {
                 "group_1_filters": ratio(Shape::Group, 1),
                 "group_16_filters": ratio(Shape::Group, 16),
             },
-            "idle_session_bytes": self.idle_session_bytes,
             "load_average": [self.load_before, process::load_average()],
         });
         Ok(std::fs::write(file, serde_json::to_vec_pretty(&report)?)?)

@@ -4,20 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use warbler_tests::client::{Client, Socket, text};
+use warbler_tests::client::{Client, text};
 use warbler_tests::host::Host;
 use warbler_tests::tenant::{self, PASSWORD, Tenant};
-
-use crate::process;
 
 /// People in each tenant: twenty pairs, and ten more who fill the group.
 pub(crate) const PEOPLE: usize = 50;
 
 /// Pairs that talk at the same time.
 pub(crate) const PAIRS: usize = 20;
-
-/// Sessions that are opened to weigh an idle one.
-const IDLE_SESSIONS: usize = 400;
 
 /// One tenant with its conversations.
 pub(crate) struct Side {
@@ -53,28 +48,9 @@ impl World {
         self.host.process()
     }
 
-    /// The host's private memory for one session that says nothing.
-    pub(crate) async fn idle_session_bytes(&self) -> Result<u64> {
-        let people = &self.without.people;
-        // A first batch pays for what is shared: threads, caches, the allocator's arenas.
-        let _warm = connect(people, 50).await?;
-        let before = process::private_bytes(self.process())?;
-        let sockets = connect(people, IDLE_SESSIONS).await?;
-        let after = process::private_bytes(self.process())?;
-        Ok(after.saturating_sub(before) / sockets.len() as u64)
-    }
-
     pub(crate) fn stop(self) -> Result<()> {
         self.host.stop()
     }
-}
-
-async fn connect(people: &[Client], count: usize) -> Result<Vec<Socket>> {
-    let mut sockets = Vec::with_capacity(count);
-    for person in people.iter().cycle().take(count) {
-        sockets.push(person.connect(json!({})).await?);
-    }
-    Ok(sockets)
 }
 
 /// Limits that a generator on one address does not run into.
@@ -88,7 +64,6 @@ frames_burst = 1000000
 frames_per_second = 1000000
 sign_ins_burst = 100000
 sign_ins_per_second = 100000
-connections_per_session = 1000
 ",
     )
 }

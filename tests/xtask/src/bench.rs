@@ -18,6 +18,8 @@ pub(crate) enum Bench {
     Backup,
     /// Replies of agents while they grow.
     Agent,
+    /// What a host keeps to: start with many plugins, memory of what is idle, guests that never return.
+    Limits,
 }
 
 /// Builds and runs one.
@@ -32,6 +34,7 @@ pub(crate) fn run(bench: Bench, json: Option<&Path>, quick: bool) -> Result<()> 
         Bench::Send => "bench-send",
         Bench::Backup => "bench-backup",
         Bench::Agent => "bench-agent",
+        Bench::Limits => "bench-limits",
     };
     let mut run = std::process::Command::new(release.join(name));
     run.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", &release);

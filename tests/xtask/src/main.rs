@@ -30,7 +30,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Measures: `hook`, `send` or `agent`.
+    /// Measures: `hook`, `send`, `agent`, `backup` or `limits`.
     Bench {
         /// Which bench.
         name: bench::Bench,

@@ -75,7 +75,9 @@ impl Mirror {
     async fn make_current(&self, sinks: &[Mirrored]) -> Result<(), HookError> {
         let mut state = self.state.lock().await;
         let mut next = state.clone();
-        sinks.iter().for_each(|sink| next.set_current(&sink.id));
+        for sink in sinks {
+            next.set_current(&sink.id);
+        }
         self.ledger.save(&next).await?;
         *state = next;
         Ok(())

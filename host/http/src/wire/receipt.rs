@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use warbler_domain::{Finding, InstallationId, Outcome, Receipt, Strength};
+use warbler_domain::{Finding, InstallationId, Outcome, Receipt};
 
 use crate::wire::message::CautionView;
 
@@ -59,7 +59,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             version: &receipt.version,
             digest: &receipt.digest,
             config_digest: &receipt.config_digest,
-            verdict: word(receipt.verdict),
+            verdict: receipt.verdict.as_str(),
             reason: receipt.reason.as_ref().map(Into::into),
             findings: receipt.findings.iter().map(Into::into).collect(),
             failure: match &receipt.outcome {
@@ -76,17 +76,5 @@ impl<'a> From<&'a Finding> for FindingView<'a> {
     fn from(finding: &'a Finding) -> Self {
         let Finding { label, rule, start, end, score } = finding;
         Self { label, rule, start: *start, end: *end, score: *score }
-    }
-}
-
-const fn word(strength: Strength) -> &'static str {
-    match strength {
-        Strength::Pass => "pass",
-        Strength::Flag => "flag",
-        Strength::Warn => "warn",
-        Strength::Rewrite => "rewrite",
-        Strength::Hold => "hold",
-        Strength::Discard => "discard",
-        Strength::Reject => "reject",
     }
 }

@@ -248,7 +248,7 @@ impl KnowledgeBase {
     /// `Unavailable` if its vectors could not be made, `SessionEnded`, or the store failed.
     pub async fn add(&self, caller: &Caller, new: NewDocument, bytes: ByteStream) -> Result<Document, ServiceError> {
         caller.require(Right::ManageAgents)?;
-        let (core, shelf, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
+        let (core, library, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
         if new.title.trim().is_empty() || new.title.len() > TITLE || new.title.chars().any(char::is_control) {
             return Err(ServiceError::length("title", TITLE));
         }
@@ -259,7 +259,7 @@ impl KnowledgeBase {
             return Err(ServiceError::Conflict { what: "there are as many documents as a tenant can have" });
         }
         // Before the upload is kept, so that a search which begins now does not miss it for good.
-        shelf.fill(scope).await?;
+        library.fill(scope).await?;
         let limit = core.options.agents.document.0;
         let too_large = |error| match error {
             StoreError::TooLarge { .. } => ServiceError::TooLarge { what: "the document", limit },
@@ -285,13 +285,13 @@ impl KnowledgeBase {
         digest: [u8; 32],
         size: u64,
     ) -> Result<Document, ServiceError> {
-        let (core, shelf, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
+        let (core, library, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
         let kept = core.ports.blobs.get(scope, &digest).await?.ok_or(ABSENT)?;
         let mut bytes = kept.try_fold(BytesMut::new(), gather).await?.freeze();
         let _mark = bytes.split_to(id.as_bytes().len().min(bytes.len()));
         let media_type = new.media_type.to_ascii_lowercase();
         let mut chunks = core.ports.agents.knowledge.read(&media_type, bytes).await.map_err(failed)?;
-        let has_vectors = shelf.vectors(&mut chunks).await?;
+        let has_vectors = library.vectors(&mut chunks).await?;
         let json = serde_json::to_vec(&Pieces { id, chunks: (&chunks).into() });
         let json = json.map_err(|_| ServiceError::Internal { what: "pieces of a document" })?;
         let stream = futures::stream::iter([Ok(Bytes::from(json))]).boxed();
@@ -309,7 +309,7 @@ impl KnowledgeBase {
             digest,
             pieces,
         };
-        shelf.put(scope, &document, chunks).await?;
+        library.put(scope, &document, chunks).await?;
         let write = records::put(key(document.id), &document, Expect::Absent)?;
         let entry = NewEntry::new(Actor::User { id: caller.user() }, "document.add").subject("document", &document.id);
         core.audit.commit(scope, vec![write], entry).await?;

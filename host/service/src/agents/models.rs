@@ -153,7 +153,9 @@ impl Models {
         self.inner.core.audit.commit(scope, writes, entry).await?;
         let view = record.view(name);
         self.put(name, Some(record));
-        others.into_iter().for_each(|(other, record)| self.put(&other, Some(record)));
+        for (other, record) in others {
+            self.put(&other, Some(record));
+        }
         Ok(view)
     }
 

@@ -132,9 +132,9 @@ impl Reply {
         if grant.ask {
             self.ask(name, arguments).await?;
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         let called = self.call_granted(server, tool, arguments).await;
-        let took = begun.elapsed();
+        let took = start.elapsed();
         let outcome = match &called {
             Ok(_) => "answered",
             Err(ToolError::TimedOut { .. }) => "timed-out",

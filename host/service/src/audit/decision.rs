@@ -41,7 +41,7 @@ impl NewEntry {
             .subject("message", &judged.message)
             .subject("conversation", &judged.conversation)
             .subject("user", &judged.sender)
-            .detail("verdict", strength(judgement.merged.verdict.strength()))
+            .detail("verdict", judgement.merged.verdict.strength().as_str())
             .detail("filters", spoke.map(said).collect::<Vec<_>>());
         Some(if judged.edit { entry.detail("edit", true) } else { entry })
     }
@@ -71,26 +71,13 @@ fn said(receipt: &Receipt) -> Value {
         "version": receipt.version,
         "digest": receipt.digest,
         "config-digest": receipt.config_digest,
-        "verdict": strength(receipt.verdict),
+        "verdict": receipt.verdict.as_str(),
         "reason": receipt.reason.as_ref().map(|reason| clipped(&reason.code)),
         "failure": failure,
         "findings": findings,
         "findings-in-all": receipt.findings.len(),
         "rescan": receipt.rescan,
     })
-}
-
-/// The verdict's stable word.
-pub(crate) const fn strength(strength: Strength) -> &'static str {
-    match strength {
-        Strength::Pass => "pass",
-        Strength::Flag => "flag",
-        Strength::Warn => "warn",
-        Strength::Rewrite => "rewrite",
-        Strength::Hold => "hold",
-        Strength::Discard => "discard",
-        Strength::Reject => "reject",
-    }
 }
 
 fn clipped(text: &str) -> &str {

@@ -91,12 +91,11 @@ impl Default for BackupPolicy {
 impl BackupPolicy {
     pub(super) fn check(&self) -> Result<(), ServiceError> {
         match &self.schedule {
-            Schedule::Never => {}
             Schedule::Every { hours } if !(1..=744).contains(hours) => {
                 let problem = "must be from 1 to 744".to_owned();
                 return Err(ServiceError::Invalid { field: "schedule.hours", problem, limit: Some(744) });
             }
-            Schedule::Every { .. } => {}
+            Schedule::Never | Schedule::Every { .. } => {}
             Schedule::Daily { at, zone } => {
                 time_of_day(at).ok_or(ServiceError::invalid("schedule.at", "must be a time such as 02:30"))?;
                 let unknown = "must be the IANA name of a time zone, such as Europe/Zurich";

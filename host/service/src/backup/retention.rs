@@ -8,6 +8,9 @@ use warbler_domain::{BackupVersion, Timestamp};
 
 use super::policy::{Keep, utc};
 
+/// The number of the hour, day, week or month that a time lies in.
+type SpanOf = fn(DateTime<Utc>) -> i64;
+
 /// The versions that no rule asks for. The newest one always stays.
 pub(super) fn forgotten(versions: &[BackupVersion], keep: &Keep, now: Timestamp) -> Vec<String> {
     let mut newest_first: Vec<&BackupVersion> = versions.iter().collect();
@@ -18,7 +21,7 @@ pub(super) fn forgotten(versions: &[BackupVersion], keep: &Keep, now: Timestamp)
     kept.extend(
         newest_first.iter().filter(|v| keep.within_days > 0 && now.since(v.at) <= within).map(|v| v.id.as_str()),
     );
-    let rules: [(u32, fn(DateTime<Utc>) -> i64); 4] =
+    let rules: [(u32, SpanOf); 4] =
         [(keep.hourly, hour), (keep.daily, day), (keep.weekly, week), (keep.monthly, month)];
     for (count, span) in rules {
         let mut spans = BTreeSet::new();

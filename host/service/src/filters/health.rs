@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use warbler_domain::{Clock, Feed, InstallationId, LogLevel, PluginLog, Signal, Strength, TenantId, TenantScope};
 
-use crate::audit::{Actor, Audit, NewEntry, strength};
+use crate::audit::{Actor, Audit, NewEntry};
 use crate::ports::Tasks;
 
 /// Failures in a row before anyone is alarmed: a single one may be a hiccup, and is in the log anyway.
@@ -112,7 +112,7 @@ impl Watch {
             let labels = [
                 ("tenant", self.tenant.to_string()),
                 ("plugin", self.plugin.to_string()),
-                ("verdict", strength(verdict).to_owned()),
+                ("verdict", verdict.as_str().to_owned()),
             ];
             metrics::counter!("hook_content_filter_verdicts_total", &labels).increment(1);
         }

@@ -56,10 +56,10 @@ pub(crate) enum ListAccess {
 #[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) installation: InstallationId,
-    pub(crate) plugin: String,
-    pub(crate) version: String,
-    pub(crate) digest: String,
-    pub(crate) config_digest: String,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) digest: Arc<str>,
+    pub(crate) config_digest: Arc<str>,
     pub(crate) policy: FailPolicy,
     pub(crate) deadline: Duration,
     pub(crate) lists: ListAccess,
@@ -110,10 +110,10 @@ impl Link {
         };
         let receipt = Receipt {
             installation: self.installation,
-            plugin: self.plugin.clone(),
-            version: self.version.clone(),
-            digest: self.digest.clone(),
-            config_digest: self.config_digest.clone(),
+            plugin: Arc::clone(&self.plugin),
+            version: Arc::clone(&self.version),
+            digest: Arc::clone(&self.digest),
+            config_digest: Arc::clone(&self.config_digest),
             verdict: decision.verdict.strength(),
             reason: decision.verdict.reason().cloned(),
             findings: decision.findings,

@@ -44,7 +44,7 @@ async fn judge_with(links: Vec<Link>, text: &str, lists: LexiconSet) -> Judgemen
 
 fn told(judgement: &Judgement) -> Vec<(&str, Strength, bool)> {
     let tell = |receipt: &'_ Receipt| (receipt.verdict, receipt.rescan);
-    judgement.receipts.iter().map(|receipt| (receipt.plugin.as_str(), tell(receipt).0, tell(receipt).1)).collect()
+    judgement.receipts.iter().map(|receipt| (&*receipt.plugin, tell(receipt).0, tell(receipt).1)).collect()
 }
 
 fn text(judgement: &Judgement) -> &str {
@@ -111,7 +111,7 @@ async fn findings_point_into_the_text_that_the_sender_wrote() {
             assert_eq!(found, finding.rule, "{receipt:?}");
         }
     }
-    let late: Vec<_> = judgement.receipts.iter().filter(|receipt| receipt.plugin == "late").collect();
+    let late: Vec<_> = judgement.receipts.iter().filter(|receipt| &*receipt.plugin == "late").collect();
     assert_eq!(late.len(), 2);
     assert!(late.iter().all(|receipt| receipt.findings.len() == 1));
 }

@@ -128,10 +128,10 @@ pub(super) fn bare_link(tenant: TenantId, record: &Record, edition: &Edition, en
     let labels = [("tenant", tenant.to_string()), ("plugin", record.plugin.clone())];
     Link {
         installation: record.id,
-        plugin: record.plugin.clone(),
-        version: edition.version(),
-        digest: edition.digest.to_string(),
-        config_digest: edition.config_digest(),
+        plugin: record.plugin.as_str().into(),
+        version: edition.version().into(),
+        digest: edition.digest.to_string().into(),
+        config_digest: edition.config_digest().into(),
         policy: record.fail_policy,
         deadline: HookLimits::from(record.limits).deadline,
         lists: access(&edition.granted),
@@ -151,10 +151,10 @@ pub(super) fn engine(plugin: &dyn LoadedPlugin) -> Engine {
 fn unreadable(tenant: TenantId, installation: InstallationId, text: &str) -> Link {
     Link {
         installation,
-        plugin: "unknown".to_owned(),
-        version: String::new(),
-        digest: String::new(),
-        config_digest: String::new(),
+        plugin: "unknown".into(),
+        version: "".into(),
+        digest: "".into(),
+        config_digest: "".into(),
         // Nobody can tell what the policy was, so that the strictest one is in force.
         policy: FailPolicy::Closed,
         deadline: HookLimits::content_filter().deadline,

@@ -38,8 +38,8 @@ pub(crate) async fn send(
     body::check(core, &send.body)?;
     let mut mentions = send.mentions;
     body::check_mentions(core, &room, &mut mentions)?;
-    let asked = Asked { edit: None, body: &send.body, reply_to: send.reply_to, mentions: &mentions };
-    let asked = asked.digests(sender, &send.key);
+    let asked = Asked { edit: None, body: &send.body, reply_to: send.reply_to, mentions: &mentions }
+        .digests(sender, &send.key);
     if let Some(sent) = repeated(core, scope, send.conversation, &asked, &send.key).await? {
         core.meters.repeated.increment(1);
         return Ok(Prepared::repeated(sent));

@@ -32,11 +32,11 @@ impl Names {
         }
         let origin = Origin::of(receipt);
         let named = Arc::new(Named { id: origin.id(), origin });
-        let mut names = self.0.write();
-        if names.len() >= REMEMBERED {
-            names.clear();
+        let mut remembered = self.0.write();
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
         }
-        names.insert(receipt.installation, Arc::clone(&named));
+        remembered.insert(receipt.installation, Arc::clone(&named));
         named
     }
 }

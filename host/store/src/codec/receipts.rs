@@ -28,10 +28,10 @@ pub(crate) struct OriginId(pub(crate) [u8; 16]);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     installation: InstallationId,
-    plugin: String,
-    version: String,
-    digest: String,
-    config_digest: String,
+    plugin: Arc<str>,
+    version: Arc<str>,
+    digest: Arc<str>,
+    config_digest: Arc<str>,
 }
 
 impl Origin {
@@ -141,10 +141,10 @@ pub(super) fn write(
     let count = u16::try_from(receipts.len()).map_err(|_| too_many)?;
     put(draft, &count.to_be_bytes())?;
     for receipt in receipts {
-        let named = names.of(receipt);
-        put(draft, &named.id.0)?;
-        if origins.iter().all(|other| other.id != named.id) {
-            origins.push(named);
+        let origin = names.of(receipt);
+        put(draft, &origin.id.0)?;
+        if origins.iter().all(|other| other.id != origin.id) {
+            origins.push(origin);
         }
         match plain(receipt) {
             Some(took_us) => {

@@ -11,10 +11,10 @@ use crate::layout::{self, Kind};
 fn receipt(version: &str) -> Receipt {
     Receipt {
         installation: InstallationId::from_uuid(Uuid::from_u128(5)),
-        plugin: "keyword-filter".to_owned(),
-        version: version.to_owned(),
-        digest: "ab".repeat(32),
-        config_digest: "cd".repeat(32),
+        plugin: "keyword-filter".into(),
+        version: version.into(),
+        digest: "ab".repeat(32).into(),
+        config_digest: "cd".repeat(32).into(),
         verdict: Strength::Pass,
         reason: None,
         findings: Vec::new(),

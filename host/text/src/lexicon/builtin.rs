@@ -34,7 +34,8 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// The bit that stands for the list of that name in a search.
 pub(crate) fn bit(name: &str) -> Option<u64> {
-    names().position(|known| known == name).map(|index| 1 << index)
+    let index = || names().position(|known| known == name);
+    name.starts_with(PREFIX).then(index).flatten().map(|index| 1 << index)
 }
 
 /// Adds the hits of the lists with these bits.

@@ -58,12 +58,9 @@ impl LexiconSet {
         let mut hits = Vec::new();
         let mut built_in = 0_u64;
         for (index, name) in lists.iter().map(AsRef::as_ref).enumerate() {
-            if lists.iter().take(index).any(|other| other.as_ref() == name) {
-                continue;
-            }
             if let Some(bit) = builtin::bit(name) {
                 built_in |= bit;
-            } else {
+            } else if !lists.iter().take(index).any(|other| other.as_ref() == name) {
                 let list = self.lists.get(name).ok_or_else(|| LexiconError::UnknownList { name: name.into() })?;
                 hits.append(&mut list.find(text));
             }

@@ -158,10 +158,10 @@ async fn load(core: &Core, scope: &TenantScope, day: u64) -> Result<Vec<((UserId
     let mut uses = Vec::with_capacity(found.len());
     for (key, kept) in found {
         let mut parts = key.as_str().split('/').skip(2);
-        let (Some(user), Some(model)) = (parts.next().and_then(|user| user.parse().ok()), parts.next()) else {
+        let (Some(account), Some(model)) = (parts.next().and_then(|part| part.parse().ok()), parts.next()) else {
             continue;
         };
-        uses.push(((user, model.to_owned()), records::decode(&kept, "model use")?));
+        uses.push(((account, model.to_owned()), records::decode(&kept, "model use")?));
     }
     Ok(uses)
 }

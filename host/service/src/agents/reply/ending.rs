@@ -127,7 +127,7 @@ impl Reply {
             Err(error) => return Err(error),
         };
         self.pass_on().await?;
-        self.count(&ending);
+        count(&ending);
         Ok(ended)
     }
 
@@ -208,17 +208,17 @@ impl Reply {
         let everybody = others.count();
         Ok(if called.len() == everybody && everybody > 1 { Vec::new() } else { called })
     }
+}
 
-    fn count(&self, ending: &Ending) {
-        let outcome = match ending {
-            Ending::Whole => "whole",
-            Ending::Marked(code, _) => code,
-            Ending::Sorry(..) => "failed",
-            Ending::TakenBack => "withdrawn",
-            Ending::Again(..) => "again",
-        };
-        metrics::counter!("agent_replies_total", "outcome" => outcome).increment(1);
-    }
+fn count(ending: &Ending) {
+    let outcome = match ending {
+        Ending::Whole => "whole",
+        Ending::Marked(code, _) => code,
+        Ending::Sorry(..) => "failed",
+        Ending::TakenBack => "withdrawn",
+        Ending::Again(..) => "again",
+    };
+    metrics::counter!("agent_replies_total", "outcome" => outcome).increment(1);
 }
 
 /// Whether `text` calls `name` with an `@` before it and no letter after it.
@@ -239,10 +239,10 @@ fn calls(text: &str, name: &str) -> bool {
 fn receipt(findings: Vec<Finding>) -> Receipt {
     Receipt {
         installation: InstallationId::from_uuid(uuid::Uuid::nil()),
-        plugin: "host".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        digest: String::new(),
-        config_digest: String::new(),
+        plugin: "host".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        digest: "".into(),
+        config_digest: "".into(),
         verdict: Strength::Warn,
         reason: Some(Reason { code: RULE.to_owned(), text: "a link comes from no source".to_owned() }),
         findings,

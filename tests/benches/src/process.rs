@@ -8,7 +8,10 @@ use anyhow::{Context, Result};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Seconds of processor time that `process` has used, its kernel time included.
-pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_seconds(process: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The program's name, in brackets, may contain spaces; fields are counted after it.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -17,14 +20,18 @@ pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
 }
 
 /// Bytes of memory that belong to `process` alone.
-pub(crate) fn private_bytes(process: u32) -> Result<u64> {
+///
+/// # Errors
+/// There is no such process, or it is another user's.
+pub fn private_bytes(process: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let kib = |line: &str| line.split_whitespace().nth(1).and_then(|field| field.parse::<u64>().ok());
     Ok(rollup.lines().filter(|line| line.starts_with("Private_")).filter_map(kib).sum::<u64>() * 1024)
 }
 
 /// The machine's load average over one minute.
-pub(crate) fn load_average() -> String {
+#[must_use]
+pub fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
