@@ -30,6 +30,8 @@ fn judged(receipts: Vec<Receipt>) -> Append {
         sender: UserId::from_uuid(Uuid::from_u128(3)),
         sent_at: Timestamp::from_millis(1),
         edited_at: None,
+        removed_at: None,
+        restored_at: None,
         body: Some(Body::Text { text: "x".to_owned() }),
         reply_to: None,
         mentions: Vec::new(),
