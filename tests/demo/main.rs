@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let played = match &arguments.folder {
         Some(folder) if !arguments.check => live::run(folder).await,
-        _ => story::run().await,
+        _ => Box::pin(story::run()).await,
     };
     match played {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,7 +30,7 @@ const PEOPLE: [tenant::Role; 8] = [
 const LIMITS: &str = "[limits]\nmessages_burst = 100000\nmessages_per_second = 100000\nframes_burst = 100000\nframes_per_second = 100000\n";
 
 /// How long nothing may come before it is taken for lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was measured.
 #[derive(Debug, Default)]

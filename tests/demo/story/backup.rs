@@ -21,7 +21,8 @@ pub(super) fn configuration(folder: &Path) -> String {
     if packages::bundled("backup-dir").is_err() {
         return String::new();
     }
-    format!("[plugins.folders]\nbackups = {:?}\n", folder.join("backups"))
+    let backups = folder.join("backups");
+    format!("[plugins.folders]\nbackups = '{}'\n", backups.display())
 }
 
 pub(super) async fn play(play: &mut Play, folder: &Path, acme: &Tenant) -> Result<()> {

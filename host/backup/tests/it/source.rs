@@ -23,6 +23,7 @@ pub(crate) struct File {
 }
 
 /// Files by path, as a source gives them.
+#[allow(clippy::struct_field_names)]
 #[derive(Clone, Default)]
 pub(crate) struct Files {
     pub(crate) files: BTreeMap<PathBuf, File>,

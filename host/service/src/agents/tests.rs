@@ -278,7 +278,7 @@ async fn links_from_nowhere_are_flagged_and_names_are_mentioned_but_never_everyb
     let (id, text, caution) = ear.from(robin).await;
     assert_eq!(caution.as_deref(), Some("unsourced-link"), "{text}");
     let found = crate::messages::locate(office.service().core(), ann.scope(), group.id, id).await.unwrap().unwrap();
-    let receipt = posted(&found).receipts.iter().find(|receipt| receipt.plugin == "host").unwrap().clone();
+    let receipt = posted(&found).receipts.iter().find(|receipt| &*receipt.plugin == "host").unwrap().clone();
     assert_eq!(receipt.findings[0].rule, "unsourced-link");
     for (key, text, expected) in [("k3", "tell @ann", 1), ("k4", "tell @ann @bob @owner", 0)] {
         messages.send(&ann, ask(key, text)).await.unwrap();

@@ -133,9 +133,9 @@ impl Reply {
             self.ask(name, arguments).await?;
         }
         let start = Instant::now();
-        let called = self.call_granted(server, tool, arguments).await;
+        let answer = self.call_granted(server, tool, arguments).await;
         let took = start.elapsed();
-        let outcome = match &called {
+        let outcome = match &answer {
             Ok(_) => "answered",
             Err(ToolError::TimedOut { .. }) => "timed-out",
             Err(ToolError::Unreachable { .. }) => "unreachable",

@@ -38,8 +38,8 @@ pub(crate) async fn send(
     body::check(core, &send.body)?;
     let mut mentions = send.mentions;
     body::check_mentions(core, &room, &mut mentions)?;
-    let asked = Asked { edit: None, body: &send.body, reply_to: send.reply_to, mentions: &mentions }
-        .digests(sender, &send.key);
+    let asked =
+        Asked { edit: None, body: &send.body, reply_to: send.reply_to, mentions: &mentions }.digests(sender, &send.key);
     if let Some(sent) = repeated(core, scope, send.conversation, &asked, &send.key).await? {
         core.meters.repeated.increment(1);
         return Ok(Prepared::repeated(sent));
@@ -76,8 +76,9 @@ pub(crate) async fn send(
         };
         return Ok(Prepared::held(*scope, Held { record: Box::new(record), entry }));
     }
-    let audience = if matches!(outcome.fate, Fate::Discard) { Audience::Only(sender) } else { Audience::Members };
-    let writes = if audience == Audience::Members { grants(send.conversation, id, &outcome.body)? } else { Vec::new() };
+    let discarded = matches!(outcome.fate, Fate::Discard);
+    let audience = if discarded { Audience::Only(sender) } else { Audience::Members };
+    let writes = if discarded { Vec::new() } else { grants(send.conversation, id, &outcome.body)? };
     let message = Message {
         id,
         sender,

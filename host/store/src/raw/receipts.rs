@@ -37,8 +37,6 @@ fn judged(receipts: Vec<Receipt>) -> Append {
         mentions: Vec::new(),
         caution: None,
         receipts,
-        removed_at: None,
-        restored_at: None,
     };
     Append::event(Event { kind: EventKind::Posted { message }, ..titled(1, "") })
 }
