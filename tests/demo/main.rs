@@ -29,7 +29,7 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let played = match &arguments.folder {
-        Some(folder) if !arguments.check => live::run(folder).await,
+        Some(folder) if !arguments.check => Box::pin(live::run(folder)).await,
         _ => Box::pin(story::run()).await,
     };
     match played {

@@ -73,12 +73,12 @@ fn main() -> Result<()> {
     for Row { name, mine, other } in &rows {
         println!("{name:<20} {mine:>28}   {other:>28}");
     }
-    println!("stored: {} against {} bytes, {:.3}", stored.0, stored.1, ratio(stored.0 as f64, stored.1 as f64));
+    println!("stored: {} against {} bytes, {:.3}", stored.0, stored.1, share(stored.0, stored.1));
     let [first, second, one, all] = rows.as_slice() else { anyhow::bail!("a phase is missing") };
     let ratios = json!({
         "first_to_restic": ratio(first.mine.seconds, first.other.seconds),
         "first_to_incremental": ratio(first.mine.seconds, second.mine.seconds),
-        "stored_to_restic": ratio(stored.0 as f64, stored.1 as f64),
+        "stored_to_restic": share(stored.0, stored.1),
         "everything_to_restic": ratio(all.mine.seconds, all.other.seconds),
         "one_conversation_seconds": one.mine.seconds,
         "peak_mib": rows.iter().map(|row| row.mine.peak_mib).fold(0.0, f64::max),
@@ -101,6 +101,11 @@ impl Row {
     fn json(&self) -> serde_json::Value {
         json!({ "name": self.name, "warbler": self.mine.json(), "restic": self.other.json() })
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // Bytes of a bench are far below 2^52.
+fn share(one: u64, other: u64) -> f64 {
+    ratio(one as f64, other as f64)
 }
 
 fn ratio(one: f64, other: f64) -> f64 {

@@ -133,16 +133,16 @@ impl Reply {
             self.ask(name, arguments).await?;
         }
         let start = Instant::now();
-        let answer = self.call_granted(server, tool, arguments).await;
-        let took = start.elapsed();
-        let outcome = match &answer {
+        let called = self.call_granted(server, tool, arguments).await;
+        let elapsed = start.elapsed();
+        let outcome = match &called {
             Ok(_) => "answered",
             Err(ToolError::TimedOut { .. }) => "timed-out",
             Err(ToolError::Unreachable { .. }) => "unreachable",
             Err(_) => "refused",
         };
         metrics::counter!("agent_tool_calls_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("agent_tool_seconds").record(took);
+        metrics::histogram!("agent_tool_seconds").record(elapsed);
         let result = match &called {
             Ok(answer) => answer.clone(),
             Err(error) => error.to_string(),
@@ -154,7 +154,7 @@ impl Reply {
             .detail("arguments", trace::cut(arguments))
             .detail("result", trace::cut(&result))
             .detail("outcome", outcome)
-            .detail("took-ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            .detail("took-ms", u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         if let Err(error) = self.inner.core.audit.record(&self.scope, entry).await {
             // Without its trace a call did not happen, as far as the agent is concerned.
             tracing::error!(%error, "a call of a tool is missing from the audit log");
