@@ -399,7 +399,7 @@ async fn a_support_conversation_is_handed_over_claimed_released_and_closed() {
     // The customer does not read what was made of them.
     assert_eq!(support.get(&customer, case.id).await.unwrap().note, None);
     let before = scripted.called.load(Ordering::SeqCst);
-    world.clock.advance(std::time::Duration::from_secs(60));
+    world.clock.advance(std::time::Duration::from_mins(1));
     let claimed = support.claim(&ann, case.id).await.unwrap();
     assert_eq!((claimed.state, claimed.person), (SupportState::Person, Some(ann.user())));
     assert!(claimed.waited_ms.unwrap() >= 60_000);

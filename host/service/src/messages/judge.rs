@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 use warbler_domain::{Body, Caution, MessageId, Party, Reason, Receipt, Submission, Timestamp, UserId, Verdict};
 
+use super::prepare::Addition;
 use crate::audit::{Judged, NewEntry};
 use crate::conversations::Room;
 use crate::core::Core;
@@ -27,6 +28,14 @@ pub(super) struct Outcome {
     pub(super) original: Option<Body>,
     pub(super) caution: Option<Caution>,
     pub(super) receipts: Vec<Receipt>,
+}
+
+impl Outcome {
+    /// What the host found stands beside what the filters found; a filter's warning comes first.
+    pub(super) fn add(&mut self, addition: Addition) {
+        self.caution = self.caution.take().or(addition.caution);
+        self.receipts.extend(addition.receipts);
+    }
 }
 
 /// Where it goes.

@@ -50,12 +50,11 @@ pub(crate) async fn send(
     if let Some(answered) = send.reply_to {
         check_answered(core, caller, send.conversation, answered).await?;
     }
-    let body = body::complete(core, caller, send.body).await?;
     let id = addition.id.unwrap_or_else(|| MessageId::from_uuid(core.ports.ids.next()));
+    let body = body::complete(core, caller, send.body).await?;
     let case = Case { id, at, body, reply_to: send.reply_to, mentions: mentions.clone(), edit: false };
     let mut outcome = judge(core, caller, &room, case).await?;
-    outcome.caution = outcome.caution.or(addition.caution);
-    outcome.receipts.extend(addition.receipts);
+    outcome.add(addition);
     if let Fate::Hold { reason, entry } = outcome.fate {
         let record = HeldRecord {
             id,

@@ -228,7 +228,7 @@ mod tests {
             transport: ToolTransport::Stdio {
                 command: command.into(),
                 arguments: Vec::new(),
-                environment: Default::default(),
+                environment: std::collections::BTreeMap::default(),
             },
             token: None,
             timeout_ms: 1_000,
