@@ -47,9 +47,7 @@ pub(crate) async fn send(
     caller.person().messages.take()?;
     let at = core.now();
     caller.inner().touch(at);
-    if let Some(answered) = send.reply_to {
-        check_answered(core, caller, send.conversation, answered).await?;
-    }
+    check_answered(core, caller, send.conversation, send.reply_to).await?;
     let id = addition.id.unwrap_or_else(|| MessageId::from_uuid(core.ports.ids.next()));
     let body = body::complete(core, caller, send.body).await?;
     let case = Case { id, at, body, reply_to: send.reply_to, mentions: mentions.clone(), edit: false };
@@ -102,13 +100,14 @@ pub(crate) async fn send(
     Ok(Prepared::append(*scope, Append { event, idempotency: Some(asked), amend: None, writes }))
 }
 
-/// Whether the message that is answered is there, and one that the sender may see.
+/// Whether the message that is answered, if any, is there, and one that the sender may see.
 async fn check_answered(
     core: &Core,
     caller: &Caller,
     conversation: ConversationId,
-    answered: MessageId,
+    answered: Option<MessageId>,
 ) -> Result<(), ServiceError> {
+    let Some(answered) = answered else { return Ok(()) };
     let found = locate(core, caller.scope(), conversation, answered).await?;
     if found.is_some_and(|event| super::history::may_see(&event, caller.user())) {
         return Ok(());
