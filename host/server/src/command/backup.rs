@@ -91,12 +91,12 @@ impl Backup {
             Self::Restore { version, conversation, member, tenant, server } => {
                 let client = server.client()?;
                 let password = password::ask("your account", false)?;
-                let mut body = json!({ "version": version, "password": password.as_str() });
+                let whole = json!({ "version": version, "password": password.as_str() });
                 if tenant {
-                    return restore_tenant(&client, &body).await;
+                    return restore_tenant(&client, &whole).await;
                 }
-                body["conversation"] = json!(conversation);
-                body["member"] = json!(member);
+                let part = json!({ "conversation": conversation, "member": member });
+                let body = together(&whole, &part);
                 let done = client.post("/v1/admin/backups/restore", &body).await?;
                 show(&client, &done, &restored(&done));
                 Ok(())
@@ -190,6 +190,12 @@ fn told(client: &Client, report: &Value, well: &str) -> anyhow::Result<()> {
     }
     let texts: Vec<&str> = problems.iter().filter_map(Value::as_str).collect();
     bail!("{} problems:\n{}", texts.len(), texts.join("\n"))
+}
+
+/// One object with the fields of both.
+fn together(one: &Value, other: &Value) -> Value {
+    let fields = [one, other].into_iter().filter_map(Value::as_object).flatten();
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 async fn restore_tenant(client: &Client, body: &Value) -> anyhow::Result<()> {

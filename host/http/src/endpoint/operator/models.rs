@@ -68,7 +68,7 @@ struct ModelInput {
     /// What it does; `chat` unless given.
     #[serde(default)]
     kind: ModelKindJson,
-    /// The base URL of an API compatible with OpenAI's, such as `https://api.example.com/v1`.
+    /// The base URL of an API compatible with `OpenAI`'s, such as `https://api.example.com/v1`.
     base_url: String,
     /// The key, sent as a bearer token. It is never shown; the one that is kept stays if absent.
     key: Option<String>,
