@@ -5,12 +5,16 @@ mod agents;
 mod backup;
 mod messages;
 mod plugins;
+mod push;
 mod restart;
+
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use warbler_tests::client::text;
 use warbler_tests::host::Host;
+use warbler_tests::web_push::WebPushReceiver;
 
 use crate::play::Play;
 use crate::world;
@@ -21,8 +25,8 @@ pub(crate) async fn run() -> Result<()> {
     let mut play = Play::new();
 
     play.step("Start a host, and make two enterprises with their people and filters");
-    let configuration = format!("{}\n{}", backup::configuration(folder.path()), agents::config());
-    let host = Host::start(folder.path(), &configuration)?;
+    let browser = WebPushReceiver::start().await?;
+    let host = Host::start(folder.path(), &configuration(folder.path(), &browser))?;
     play.saw(format!("the host listens on {}", host.base()));
     let (acme, qingmu) = world::fill(&host).await?;
     for enterprise in [&acme, &qingmu] {
@@ -38,9 +42,17 @@ pub(crate) async fn run() -> Result<()> {
     agents::play(&mut play, &host, &acme).await?;
     plugins::play(&mut play, &acme).await?;
     backup::play(&mut play, folder.path(), &acme).await?;
+    push::play(&mut play, &acme, &browser).await?;
     restart::play(&mut play, host, &acme).await?;
     play.end();
     Ok(())
+}
+
+/// What the story's plugins may reach on this machine.
+fn configuration(folder: &Path, browser: &WebPushReceiver) -> String {
+    let reachable = browser.origin().replacen("http://", "", 1);
+    let allowed = format!("[plugins]\nallow_private_http = [\"{reachable}\"]\n");
+    format!("{allowed}\n{}\n{}", backup::configuration(folder), agents::config())
 }
 
 /// The array under `name`, empty if there is none.

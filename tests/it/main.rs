@@ -14,6 +14,7 @@ mod crash;
 mod hostile;
 mod lifecycle;
 mod model_server;
+mod push;
 mod push_providers;
 mod resume;
 mod sinks;

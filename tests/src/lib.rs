@@ -7,6 +7,7 @@ pub mod guests;
 pub mod host;
 pub mod model;
 pub mod packages;
+pub mod receiver;
 pub mod servers;
 pub mod tenant;
 pub mod web_push;

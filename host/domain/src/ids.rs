@@ -70,6 +70,8 @@ identifiers! {
     InstallationId,
     /// A file that the host keeps for one tenant.
     AttachmentId,
+    /// A device's address at a push provider, bound to one session.
+    EndpointId,
 }
 
 impl TenantId {

@@ -43,7 +43,9 @@ pub use event::{Audience, Event, EventKind, Position, Sequence};
 pub use folder::{FolderError, FolderStore, Folders, NoFolders};
 pub use grant::Grants;
 pub use hook::{ContentFilter, HookContext, HookKind, LexiconHit, Lexicons, NoLexicons};
-pub use ids::{AttachmentId, ConversationId, Ids, InstallationId, MessageId, RandomIds, SessionId, TenantId, UserId};
+pub use ids::{
+    AttachmentId, ConversationId, EndpointId, Ids, InstallationId, MessageId, RandomIds, SessionId, TenantId, UserId,
+};
 pub use knowledge::{Chunk, Found, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery};
 pub use limits::{ByteSize, HookLimits, MessageLimits};
 pub use merge::{Merged, merge};

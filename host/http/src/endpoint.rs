@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod me;
 pub(crate) mod messages;
 pub(crate) mod operator;
+pub(crate) mod push;
 pub(crate) mod replies;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::Api;
 use crate::endpoint::{
-    admin, attachments, backups, connect, conversations, health, me, messages, operator, replies, sessions, sign_in,
-    support,
+    admin, attachments, backups, connect, conversations, health, me, messages, operator, push, replies, sessions,
+    sign_in, support,
 };
 use crate::layers;
 use crate::openapi::{base, complete};
@@ -59,10 +59,12 @@ fn prompt() -> OpenApiRouter<Api> {
         .merge(me::routes())
         .merge(conversations::routes())
         .merge(messages::routes())
+        .merge(push::routes())
         .merge(admin::plugins::routes())
         .merge(admin::members::routes())
         .merge(admin::policy::routes())
         .merge(admin::lexicons::routes())
+        .merge(admin::push::routes())
         .merge(admin::review::routes())
         .merge(admin::audit::routes())
         .merge(admin::agents::routes())

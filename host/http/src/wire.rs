@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod body;
 pub(crate) mod member;
 pub(crate) mod message;
+pub(crate) mod push;
 pub(crate) mod receipt;
 pub(crate) mod session;
 pub(crate) mod tenant;

@@ -128,6 +128,7 @@ impl Config {
             .chain(keys.master_file.as_mut())
             .chain(operator.token_file.as_mut())
             .chain(plugins.cache.as_mut())
+            .chain(plugins.trust_file.as_mut())
             .chain(plugins.folders.values_mut());
         for path in paths {
             *path = folder.join(&*path);

@@ -1,11 +1,14 @@
 //! Wiring: store, runtime, service and API, made from the configuration and put together.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use warbler_backup::ResticRepositories;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
@@ -114,9 +117,20 @@ fn runtime_options(config: &Config) -> anyhow::Result<RuntimeOptions> {
     options.cache = config.plugin_cache();
     options.pool = Pool { instances: config.plugins.instances, memory: ByteSize(config.plugins.memory_bytes) };
     options.folders = Arc::new(DiskFolders::new(config.plugins.folders.clone()));
-    options.http =
-        HttpOptions { private_addresses: config.plugins.allow_private_http.clone(), ..HttpOptions::default() };
+    options.http = HttpOptions {
+        private_addresses: config.plugins.allow_private_http.clone(),
+        extra_roots: config.plugins.trust_file.as_deref().map(authorities).transpose()?.unwrap_or_default(),
+        ..HttpOptions::default()
+    };
     Ok(options)
+}
+
+/// The certificates in a file.
+fn authorities(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
+    let found = read().with_context(|| format!("{} cannot be read as certificates", file.display()))?;
+    anyhow::ensure!(!found.is_empty(), "{} has no certificates", file.display());
+    Ok(found)
 }
 
 /// The runtime's secret, derived from the master key: compiled code and pseudonyms last as long as it does.

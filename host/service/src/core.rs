@@ -15,6 +15,7 @@ use crate::live::Hub;
 use crate::members::Account;
 use crate::meters::Meters;
 use crate::ports::Tasks;
+use crate::push::{Addressee, Withdrawn, load_addressee};
 use crate::rate::{Addresses, Attempts};
 use crate::tenants::TenantTable;
 use crate::{EndReason, Options, Ports, ServiceError, records};
@@ -38,6 +39,10 @@ pub(crate) struct Core {
     /// By the digest of the token.
     pub(crate) sessions: Cache<[u8; 32], Session>,
     rooms: Cache<(TenantId, ConversationId), Room>,
+    /// Messages that were taken back, so that nobody is notified of them.
+    pub(crate) withdrawn: Withdrawn,
+    /// Devices and habits, for notifications.
+    addressees: Cache<(TenantId, UserId), Addressee>,
 }
 
 impl Core {
@@ -57,6 +62,8 @@ impl Core {
             people: Cache::new(options.cache_entries),
             sessions: Cache::new(options.cache_entries),
             rooms: Cache::new(options.cache_entries),
+            addressees: Cache::new(options.cache_entries),
+            withdrawn: Withdrawn::default(),
             tenants: TenantTable::default(),
             meters: Meters::new(),
             hub,
@@ -108,6 +115,17 @@ impl Core {
         room.ok_or(ServiceError::NotFound { what: "conversation" })
     }
 
+    /// Someone's devices and habits, loaded if need be.
+    pub(crate) async fn addressee(&self, scope: &TenantScope, user: UserId) -> Result<Arc<Addressee>, ServiceError> {
+        let load = || async move { load_addressee(&*self.ports.state, scope, user).await.map(Some) };
+        Ok(self.addressees.get_or_load(&(scope.tenant(), user), load).await?.unwrap_or_default())
+    }
+
+    /// Someone's devices or habits changed.
+    pub(crate) fn forget_addressee(&self, tenant: TenantId, user: UserId) {
+        self.addressees.remove(&(tenant, user));
+    }
+
     /// Takes over what was just committed, before the store's own notice of it arrives.
     pub(crate) fn room_changed(&self, tenant: TenantId, record: RoomRecord) {
         let room = Room::from(record);
@@ -141,13 +159,15 @@ impl Core {
         self.end_in_memory(EndReason::Revoked, |session| session.scope.tenant() == tenant);
         self.people.retain(|(of, _), _| *of != tenant);
         self.rooms.retain(|(of, _), _| *of != tenant);
+        self.addressees.retain(|(of, _), _| *of != tenant);
     }
 
     /// Follows the changes that other nodes make, and this one.
     pub(crate) fn follow(self: &Arc<Self>) {
-        let watches: [(&'static str, Apply); 4] = [
+        let watches: [(&'static str, Apply); 5] = [
             ("account", Self::on_account),
             ("conversation", Self::on_conversation),
+            ("push-user", Self::on_addressee),
             ("session", Self::on_session),
             ("tenant", Self::on_tenant),
         ];
@@ -174,6 +194,12 @@ impl Core {
             (Some(record), _) => self.room_changed(change.tenant, record),
             (None, Ok(id)) => drop(self.rooms.remove(&(change.tenant, id))),
             (None, Err(_)) => {}
+        }
+    }
+
+    fn on_addressee(&self, change: &StateChange) {
+        if let Some(user) = crate::push::addressee_of(&change.key) {
+            self.forget_addressee(change.tenant, user);
         }
     }
 

@@ -51,6 +51,7 @@ mod plugin_wiring;
 mod plugin_world;
 mod ports;
 mod publisher;
+mod push;
 mod rate;
 mod records;
 mod review;
@@ -90,6 +91,10 @@ pub use plugin_error::{ConfigProblem, PluginError, Step};
 pub use plugin_wiring::Extensions;
 pub use ports::{AgentPorts, Entropy, Ports, SystemEntropy, Tasks};
 pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
+pub use push::{
+    DeadNotification, Dropped, EndpointView, Habits, HabitsChange, KindView, Level, Mute, NewEndpoint, Note,
+    ProviderHealth, Push, PushOverview, PushPolicy, PushStep, QuietHours, Quota, Rule, Story, TestReport, Weekday,
+};
 pub use review::{HeldMessage, Review};
 pub use service::Service;
 pub use tenants::{NewTenant, Tenant, TenantPolicy, Tenants};

@@ -22,6 +22,7 @@ use crate::messages::Messages;
 use crate::plugin_wiring::Extensions;
 use crate::ports::Tasks;
 use crate::publisher::Publishers;
+use crate::push::Push;
 use crate::review::Review;
 use crate::tenants::Tenants;
 use crate::{Options, Ports, ServiceError, records};
@@ -34,6 +35,7 @@ pub struct Service {
     consumers: Consumers,
     agents: Agents,
     backups: Backups,
+    push: Push,
 }
 
 impl fmt::Debug for Service {
@@ -62,12 +64,14 @@ impl Service {
         core.follow();
         let agents = Agents::new(&core, extensions.plugins.clone());
         let backups = Backups::new(Arc::clone(&core), Arc::new(extensions.plugins.clone()));
-        let service = Self { core, extensions, consumers, agents, backups };
+        let push = Push::new(&core, &extensions.plugins);
+        let service = Self { core, extensions, consumers, agents, backups, push };
         let known = service.tenants().load().await?;
         service.extensions.start(&known).await;
         service.agents.start(&known, &service.consumers).await?;
         tasks.spawn(Dispatcher::new(presence).run(inbox, log, signals));
         tasks.spawn(spread_presence(presence_work, hub, feed, state));
+        service.push.start(&known, &service.consumers).await?;
         service.consumers.start(&known, consumed);
         service.authentication().keep_sweeping();
         service.backups.keep_looking();
@@ -114,6 +118,12 @@ impl Service {
     #[must_use]
     pub fn attachments(&self) -> Attachments {
         Attachments::new(Arc::clone(&self.core))
+    }
+
+    /// Notifications for people who are away.
+    #[must_use]
+    pub const fn push(&self) -> &Push {
+        &self.push
     }
 
     /// Live delivery.

@@ -6,6 +6,7 @@ mod edits;
 mod live;
 mod members;
 mod messages;
+mod push;
 mod review;
 mod sessions;
 mod sign_in;

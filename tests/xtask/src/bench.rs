@@ -20,6 +20,8 @@ pub(crate) enum Bench {
     Agent,
     /// What a host keeps to: start with many plugins, memory of what is idle, guests that never return.
     Limits,
+    /// Notifications from the log to a provider.
+    Push,
 }
 
 /// Builds and runs one.
@@ -35,6 +37,7 @@ pub(crate) fn run(bench: Bench, json: Option<&Path>, quick: bool) -> Result<()> 
         Bench::Backup => "bench-backup",
         Bench::Agent => "bench-agent",
         Bench::Limits => "bench-limits",
+        Bench::Push => "bench-push",
     };
     let mut run = std::process::Command::new(release.join(name));
     run.env("WARBLER_PACKAGES", guests::packages()).env("WARBLER_BIN", &release);

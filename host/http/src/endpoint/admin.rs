@@ -8,5 +8,6 @@ pub(crate) mod lexicons;
 pub(crate) mod members;
 pub(crate) mod plugins;
 pub(crate) mod policy;
+pub(crate) mod push;
 pub(crate) mod review;
 pub(crate) mod tools;

@@ -63,11 +63,12 @@ fn with_samples(config: Config) -> Config {
         token_env: token_env.or_else(|| Some("WARBLER_OPERATOR_TOKEN".into())),
     };
     let cache = config.plugins.cache.or_else(|| Some("data/plugins".into()));
+    let trust_file = config.plugins.trust_file.or_else(|| Some("authorities.pem".into()));
     let mut folders = config.plugins.folders;
     if folders.is_empty() {
         folders.insert("nas".into(), "/mnt/nas/warbler".into());
     }
-    let plugins = Plugins { cache, folders, ..config.plugins };
+    let plugins = Plugins { cache, trust_file, folders, ..config.plugins };
     Config { tls, keys, operator, plugins, ..config }
 }
 

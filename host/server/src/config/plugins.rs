@@ -23,6 +23,9 @@ pub(crate) struct Plugins {
     /// Each tenant has a folder of its own in each, named by its id. They have to be there.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) folders: BTreeMap<String, PathBuf>,
+    /// Certificate authorities that plugins' requests trust beside the public ones: a file of PEM certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trust_file: Option<PathBuf>,
     /// Instances of all plugins together, idle ones included.
     pub(crate) instances: u32,
     /// The greatest memory that any one instance can be granted, in bytes.
@@ -35,6 +38,7 @@ impl Default for Plugins {
             cache: None,
             allow_private_http: BTreeSet::new(),
             folders: BTreeMap::new(),
+            trust_file: None,
             instances: 1_000,
             memory_bytes: 256 * 1024 * 1024,
         }

@@ -195,6 +195,8 @@ pub(super) fn stand_in(service: &Service, installation: InstallationId, agent: &
         plugin: "scripted".into(),
         version: "1.0.0".into(),
         granted: Granted(Permissions { models: Selection::All(true), ..Permissions::default() }),
+        config: "{}".into(),
+        schema: None,
         push_kinds: Vec::new(),
         deadline: Duration::from_secs(30),
         hook: Arc::clone(agent) as Arc<dyn Agent>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
-use warbler_domain::{Expect, SessionId, Signal, StoreError, TenantScope, Timestamp, UserId};
+use warbler_domain::{Expect, SessionId, Signal, StateWrite, StoreError, TenantScope, Timestamp, UserId};
 
 use super::Session;
 use super::token;
@@ -211,14 +211,20 @@ pub(super) async fn end(
         [records::session(session.user, session.id), records::token(&session.token)]
             .map(|key| records::delete(key, Expect::Any))
     });
+    let mut deletions: Vec<_> = deletions.collect();
+    // The devices go with their session, in the same moment.
+    for session in sessions {
+        deletions.extend(unbind_devices(core, scope, session).await?);
+    }
     // The store's own notice of the deletion may come first, and must give the same reason.
     let announced = core.ending.announce(sessions.iter().map(|session| session.id), reason);
-    match core.ports.state.commit(scope, deletions.collect()).await {
+    match core.ports.state.commit(scope, deletions).await {
         // Without its tenant no session lives.
         Ok(()) | Err(StoreError::NoKey) => {}
         Err(error) => return Err(error.into()),
     }
     for session in sessions {
+        core.forget_addressee(scope.tenant(), session.user);
         if let Some(live) = unhex(&session.token).and_then(|digest| core.sessions.remove(&digest)) {
             live.end(reason);
         }
@@ -233,6 +239,18 @@ pub(super) async fn end(
         }
     }
     Ok(())
+}
+
+/// The writes that unbind a session's devices; none if the tenant is gone.
+async fn unbind_devices(
+    core: &Core,
+    scope: &TenantScope,
+    session: &SessionKey,
+) -> Result<Vec<StateWrite>, ServiceError> {
+    match crate::push::unbound(&*core.ports.state, scope, session.user, session.id).await {
+        Err(ServiceError::NotFound { .. }) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 /// Ends all of an account's sessions but `spare`, and says how many.

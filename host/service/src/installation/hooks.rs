@@ -23,6 +23,10 @@ pub struct LiveHook<H: ?Sized> {
     pub version: String,
     /// What an admin granted it; for agents, also which models.
     pub granted: Granted,
+    /// Its configuration: a JSON object.
+    pub config: String,
+    /// The JSON Schema of its configuration, if it has one.
+    pub schema: Option<serde_json::Value>,
     /// The kinds of endpoints that it delivers to; empty unless it is a push provider.
     pub push_kinds: Vec<String>,
     /// The longest that one call may take.
@@ -38,6 +42,8 @@ impl<H: ?Sized> Clone for LiveHook<H> {
             plugin: self.plugin.clone(),
             version: self.version.clone(),
             granted: self.granted.clone(),
+            config: self.config.clone(),
+            schema: self.schema.clone(),
             push_kinds: self.push_kinds.clone(),
             deadline: self.deadline,
             hook: Arc::clone(&self.hook),
@@ -99,6 +105,8 @@ fn live_hook<H: ?Sized>(
         plugin: live.record.plugin.clone(),
         version: edition.version(),
         granted: edition.granted.clone(),
+        config: edition.config.clone(),
+        schema: edition.manifest.config.clone(),
         push_kinds: edition.manifest.push_kinds.iter().map(ToString::to_string).collect(),
         deadline: live.record.limits_of(kind).deadline,
         hook: hook(&**plugin)?,

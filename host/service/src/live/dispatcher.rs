@@ -73,7 +73,7 @@ impl Dispatcher {
                         }
                         let _ = done.send(());
                     }
-                    Some(command) => self.command(command),
+                    Some(command) => self.command(command, &inbox),
                     None => break,
                 },
                 signal = signals.next(), if has_signals => match signal {
@@ -157,11 +157,17 @@ impl Dispatcher {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command, inbox: &Inbox) {
         match command {
-            Command::Register(mailbox, done) => self.register(mailbox, done),
+            Command::Register(mailbox, done) => {
+                inbox.online.came(mailbox.tenant, mailbox.user, &mailbox.session);
+                self.register(mailbox, done);
+            }
             Command::Follow(mailbox, conversations, done) => self.follow(&mailbox, conversations, done),
-            Command::Unregister(mailbox) => self.unregister(&mailbox),
+            Command::Unregister(mailbox) => {
+                inbox.online.went(mailbox.tenant, mailbox.user, &mailbox.session);
+                self.unregister(&mailbox);
+            }
             Command::End(session, reason) => self.end(session, reason),
             Command::Settle(done) => drop(done.send(())),
             Command::Fan(tenant, conversations, delivery) => self.fan(tenant, &conversations, &delivery),

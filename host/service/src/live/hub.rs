@@ -1,14 +1,17 @@
 //! The hub: how the rest of the service talks to the dispatcher.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
-use warbler_domain::{ConversationId, SessionId, TenantId, UserId};
+use warbler_domain::{ConversationId, SessionId, TenantId, Timestamp, UserId};
 
 use super::Delivery;
 use super::mailbox::Mailbox;
+use crate::authentication::Session;
 use crate::{EndReason, ServiceError};
 
 /// What the dispatcher is told.
@@ -38,11 +41,42 @@ pub(crate) struct Hub {
 #[derive(Default)]
 pub(crate) struct Online {
     people: RwLock<HashSet<(TenantId, UserId)>>,
+    /// Sessions with a connection to this node, once for each connection.
+    here: RwLock<HashMap<(TenantId, UserId), Vec<Arc<Session>>>>,
 }
 
 impl Online {
     pub(crate) fn has(&self, tenant: TenantId, user: UserId) -> bool {
         self.people.read().contains(&(tenant, user))
+    }
+
+    /// Whether they are connected, and did something within `idle` before `now`; nothing done counts where
+    /// `idle` is zero, and on other nodes, of which only the connection is known.
+    pub(crate) fn is_active(&self, tenant: TenantId, user: UserId, now: Timestamp, idle: Duration) -> bool {
+        let here = self.here.read();
+        match here.get(&(tenant, user)) {
+            Some(_) if idle.is_zero() => true,
+            Some(sessions) => sessions.iter().any(|session| {
+                let active_at = Timestamp::from_millis(session.active_at.load(Ordering::Relaxed));
+                session.ended().is_none() && now.since(active_at) < idle
+            }),
+            None => self.has(tenant, user),
+        }
+    }
+
+    pub(super) fn came(&self, tenant: TenantId, user: UserId, session: &Arc<Session>) {
+        self.here.write().entry((tenant, user)).or_default().push(Arc::clone(session));
+    }
+
+    pub(super) fn went(&self, tenant: TenantId, user: UserId, session: &Arc<Session>) {
+        let mut here = self.here.write();
+        let Some(sessions) = here.get_mut(&(tenant, user)) else { return };
+        if let Some(at) = sessions.iter().position(|other| Arc::ptr_eq(other, session)) {
+            sessions.swap_remove(at);
+        }
+        if sessions.is_empty() {
+            here.remove(&(tenant, user));
+        }
     }
 
     pub(super) fn set(&self, tenant: TenantId, user: UserId, online: bool) {

@@ -213,7 +213,10 @@ pub(super) async fn recall(
             core.audit.record(caller.scope(), entry).await?;
         }
         match core.ports.log.append(caller.scope(), append).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                core.withdrawn.add(message);
+                return Ok(());
+            }
             Err(warbler_domain::StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
