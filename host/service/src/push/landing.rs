@@ -51,8 +51,8 @@ impl Lane {
                 PushOutcome::Retry(after) => again.push((held, after)),
                 PushOutcome::Gone => {
                     self.health.gone.fetch_add(1, Ordering::Relaxed);
-                    self.note(&held.job, PushStep::Gone { provider: provider.clone(), attempt });
                     self.forget(&held).await;
+                    self.note(&held.job, PushStep::Gone { provider: provider.clone(), attempt });
                     settled.push(held);
                 }
                 PushOutcome::Rejected(reason) => {
@@ -137,6 +137,12 @@ impl Lane {
                 self.give_up(held, reason).await;
                 continue;
             }
+            again.push(held);
+        }
+        // Written down together, and anew if they are already, so that a restart goes on counting.
+        let is_kept = self.commit(again.iter().map(|held| self.job_write(&held.job)).collect()).await;
+        for mut held in again {
+            held.stored |= is_kept;
             let step = PushStep::Retry {
                 provider: Some(provider.to_owned()).filter(|name| !name.is_empty()),
                 attempt: held.job.attempt,
@@ -144,12 +150,6 @@ impl Lane {
                 again_at: held.job.due,
             };
             self.note(&held.job, step);
-            again.push(held);
-        }
-        // Written down together, and anew if they are already, so that a restart goes on counting.
-        let is_kept = self.commit(again.iter().map(|held| self.job_write(&held.job)).collect()).await;
-        for mut held in again {
-            held.stored |= is_kept;
             if is_kept {
                 held.release();
             } else if let Some(ticket) = &held.ticket {
