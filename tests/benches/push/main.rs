@@ -8,9 +8,6 @@
 #![allow(clippy::cast_precision_loss)]
 
 mod native;
-#[path = "../send/process.rs"]
-#[allow(dead_code)] // It serves another bench as well.
-mod process;
 mod provider;
 mod report;
 mod world;
@@ -20,6 +17,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser;
+
+use warbler_benches::process;
 
 use crate::provider::Provider;
 use crate::report::{Measured, Report};

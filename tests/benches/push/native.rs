@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::Result;
 use tokio::task::JoinSet;
 
-use crate::process;
 use crate::provider::Provider;
 use crate::report::Measured;
+use warbler_benches::process;
 
 /// Connections, and requests under way on each: as many as the host has.
 const CONNECTIONS: usize = 4;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::process;
+use warbler_benches::process;
 
 /// What was measured of one way.
 pub(crate) struct Measured {

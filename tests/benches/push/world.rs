@@ -72,7 +72,7 @@ impl World {
             .map(Ok)
             .try_for_each_concurrent(AT_ONCE, |(number, person)| async move {
                 let present = person.get("/v1/push-endpoints").await?.with(200)?;
-                for old in present["endpoints"].as_array().context("no list")? {
+                for old in present.get("endpoints").and_then(|list| list.as_array()).context("no list")? {
                     person.delete(&format!("/v1/push-endpoints/{}", text(old, "id")?)).await?.with(204)?;
                 }
                 let body = match device {

@@ -95,7 +95,8 @@ impl Inner {
             }
         };
         lease::verify(sink, &mine).await?;
-        mine.until = core.now();
+        // Not the present time: another host's clock may be behind this one's.
+        mine.until = warbler_domain::Timestamp::from_millis(0);
         if let Err(error) = lease::write(sink, &mine).await {
             tracing::warn!(%error, "the lease of a repository could not be given back; it ends by itself");
         }

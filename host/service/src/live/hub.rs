@@ -37,12 +37,15 @@ pub(crate) struct Hub {
     online: Arc<Online>,
 }
 
+/// Sessions by the person they belong to.
+type SessionsHere = HashMap<(TenantId, UserId), Vec<Arc<Session>>>;
+
 /// Who is connected, to whichever node.
 #[derive(Default)]
 pub(crate) struct Online {
     people: RwLock<HashSet<(TenantId, UserId)>>,
     /// Sessions with a connection to this node, once for each connection.
-    here: RwLock<HashMap<(TenantId, UserId), Vec<Arc<Session>>>>,
+    here: RwLock<SessionsHere>,
 }
 
 impl Online {

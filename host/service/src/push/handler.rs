@@ -57,9 +57,8 @@ impl Handler for Decider {
             _ => self.changed(scope, &delivery.committed.event).await,
         };
         match done {
-            Ok(true) => Handled::Done,
+            Ok(true) | Err(ServiceError::NotFound { .. }) => Handled::Done,
             Ok(false) => Handled::Retry { reason: "notifications could not be kept".to_owned(), after: None },
-            Err(ServiceError::NotFound { .. }) => Handled::Done,
             Err(error) => Handled::Retry { reason: error.to_string(), after: None },
         }
     }
@@ -105,7 +104,9 @@ impl Decider {
     /// could not be.
     async fn deliver(&self, scope: &TenantScope, event: &Arc<Event>, jobs: Vec<Job>, now: Timestamp) -> bool {
         let mut kinds: HashMap<&str, usize> = HashMap::new();
-        jobs.iter().for_each(|job| *kinds.entry(&job.kind).or_default() += 1);
+        for job in &jobs {
+            *kinds.entry(&job.kind).or_default() += 1;
+        }
         let healths: Vec<_> =
             kinds.into_iter().map(|(kind, count)| (self.work.health(scope.tenant(), kind), count)).collect();
         let mut rooms = Vec::with_capacity(healths.len());
@@ -208,6 +209,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    #[allow(clippy::needless_pass_by_value)] // The job keeps its own hold of the endpoint's parts.
     fn job(&self, to: Arc<Endpoint>, urgency: Urgency) -> Job {
         Job {
             message: self.message.id,

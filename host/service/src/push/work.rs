@@ -57,6 +57,9 @@ pub(crate) struct PushWork {
     pub(super) scripted: RwLock<Option<LiveHook<dyn PushProvider>>>,
 }
 
+/// What a change of one family of records does.
+type OnChange = fn(&PushWork, &StateChange);
+
 impl PushWork {
     pub(super) fn new(core: Arc<Core>, plugins: Plugins) -> Arc<Self> {
         let policies = Cache::new(core.options.cache_entries);
@@ -87,7 +90,7 @@ impl PushWork {
                 self.tube(*tenant, &kind, lane);
             }
         }
-        let watches: [(&'static str, fn(&Self, &StateChange)); 3] =
+        let watches: [(&'static str, OnChange); 3] =
             [("push-address", Self::on_address), ("push-policy", Self::on_policy), ("read", Self::on_read)];
         for (family, apply) in watches {
             let (work, mut changes) = (Arc::clone(self), self.core.ports.state.watch(&records::under(family, &[])));
