@@ -80,7 +80,7 @@ fn without_tests(text: &str) -> &str {
 
 fn is_test(file: &str) -> bool {
     // A `world.rs` holds what unit tests of a crate live in.
-    file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs") || file.ends_with("world.rs")
+    file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("tests.rs") || file.ends_with("world.rs")
 }
 
 fn none(what: &str, offenders: &[String]) {
