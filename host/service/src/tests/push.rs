@@ -223,7 +223,7 @@ async fn what_a_provider_puts_off_comes_again_under_the_same_identifier_even_aft
         let (ada, bob) = (office.person("ada", Role::Member).await, office.person("bob", Role::Member).await);
         register(&office, &bob, "bobs").await;
         let room = office.group(&ada, &[&bob]).await.id;
-        scripted.answer("bobs", PushOutcome::Retry(Duration::from_secs(60)));
+        scripted.answer("bobs", PushOutcome::Retry(Duration::from_mins(1)));
         let message = office.post_id(&ada, room, "later").await;
         let told_of = told(&office, &bob, message, 1).await;
         assert!(matches!(told_of[0], PushStep::Retry { attempt: 1, .. }), "{told_of:?}");
@@ -286,7 +286,7 @@ async fn while_a_provider_is_slow_a_newer_message_takes_the_place_of_one_that_wa
     let (ada, bob) = (office.person("ada", Role::Member).await, office.person("bob", Role::Member).await);
     register(&office, &bob, "bobs").await;
     let room = office.group(&ada, &[&bob]).await.id;
-    scripted.answer("bobs", PushOutcome::Retry(Duration::from_secs(60)));
+    scripted.answer("bobs", PushOutcome::Retry(Duration::from_mins(1)));
     let first = office.post_id(&ada, room, "one").await;
     told(&office, &bob, first, 1).await;
     let second = office.post_id(&ada, room, "two").await;
@@ -349,7 +349,7 @@ async fn a_discarded_message_and_a_conversation_left_meanwhile_are_told_of_to_no
     let room = office.group(&ada, &[&bob]).await.id;
     let discarded = office.post(&ada, room, "discard this").await;
     office.say(&ada, room, "hold this").await.unwrap();
-    scripted.answer("bobs", PushOutcome::Retry(Duration::from_secs(60)));
+    scripted.answer("bobs", PushOutcome::Retry(Duration::from_mins(1)));
     let left = office.post_id(&ada, room, "late").await;
     told(&office, &bob, left, 1).await;
     office.service().conversations().leave(&bob, room).await.unwrap();
