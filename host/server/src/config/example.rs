@@ -68,7 +68,7 @@ fn with_samples(config: Config) -> Config {
     if folders.is_empty() {
         folders.insert("nas".into(), "/mnt/nas/warbler".into());
     }
-    let plugins = Plugins { cache, trust_file, folders, ..config.plugins };
+    let plugins = Plugins { cache, folders, trust_file, ..config.plugins };
     Config { tls, keys, operator, plugins, ..config }
 }
 
