@@ -185,14 +185,18 @@ pub(super) async fn family(
     Ok(found)
 }
 
-/// What was erased by the time of the newest version, so that an older one does not bring it back, not even into a
-/// host that never knew of it.
+/// What any version says was erased, so that none brings it back, not even into a host that never knew of it. All
+/// are asked: the times of versions are those of a clock that may stand still or be set back, so that the one that
+/// looks newest need not know of the latest erasure.
 pub(super) async fn erased(repository: &Arc<dyn BackupRepository>) -> Result<HashSet<MessageId>, BackupError> {
-    let Some(newest) = repository.versions().await?.pop() else { return Ok(HashSet::new()) };
-    let lines = match family(repository, &newest.id, ERASED).await {
-        // A version that another tool made has no such records.
-        Err(BackupError::Damaged { .. }) => Vec::new(),
-        other => other?,
-    };
-    Ok(lines.iter().filter_map(|line| line.key.rsplit('/').next()?.parse().ok()).collect())
+    let mut erased = HashSet::new();
+    for version in repository.versions().await? {
+        let lines = match family(repository, &version.id, ERASED).await {
+            // A version that another tool made has no such records.
+            Err(BackupError::Damaged { .. }) => Vec::new(),
+            other => other?,
+        };
+        erased.extend(lines.iter().filter_map(|line| line.key.rsplit('/').next()?.parse::<MessageId>().ok()));
+    }
+    Ok(erased)
 }

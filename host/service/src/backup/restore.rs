@@ -2,7 +2,7 @@
 //!
 //! An event of a version goes where it was, if nothing stands there, or if what stands there is the same message
 //! with its content removed. Whatever is newer stays: a message that is there, one that was edited since, another
-//! event. What was erased (recalled, by the store's own record or that of the newest version) stays erased, and what
+//! event. What was erased (recalled, by the store's own record or that of any version) stays erased, and what
 //! is older than the tenant brings back stays away. Done twice, it changes nothing the second time.
 
 use std::collections::{HashMap, HashSet};
@@ -89,7 +89,7 @@ pub(super) struct Restore {
     pub(super) version: String,
     pub(super) reach: Reach,
     pub(super) policy: BackupPolicy,
-    /// Erased by the time of the newest version.
+    /// Erased by what any version says.
     pub(super) erased: HashSet<MessageId>,
     pub(super) now: Timestamp,
 }
