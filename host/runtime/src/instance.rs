@@ -176,18 +176,12 @@ impl Instance {
         deadline: Instant,
         limits: &HookLimits,
     ) -> Result<Result<J::Raw, Refusing>, HookError> {
-        self.calls += 1;
-        self.store.set_epoch_deadline(1);
-        self.store.set_hostcall_fuel(J::HOST_CALL_BYTES);
-        let state = self.store.data_mut();
-        state.deadline = deadline;
-        state.memory.take_refused();
-        job.lend(state);
+        let store = self.begin(None, deadline);
+        store.set_hostcall_fuel(J::HOST_CALL_BYTES);
+        job.lend(store.data_mut());
         let answer = job.run(&self.hooks, &mut self.store).await;
         self.store.set_hostcall_fuel(HOST_CALL_BYTES);
-        let state = self.store.data_mut();
-        state.end_call();
-        answer.map_err(|error| failure::hook_error(&error, &mut state.memory, limits))
+        self.end(answer, limits)
     }
 
     /// Whether it is better made anew than called again.
