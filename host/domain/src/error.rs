@@ -7,6 +7,19 @@ use crate::ByteSize;
 /// An error from below, kept for the log.
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error's words, and after them those of each of its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// What a plugin itself said when it could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -38,7 +38,7 @@ pub use backup_repository::{
     Unlock,
 };
 pub use conversation::{Conversation, ConversationKind, Member};
-pub use error::{HookError, LoadError, Refusal, StoreError};
+pub use error::{HookError, LoadError, Refusal, StoreError, with_causes};
 pub use event::{Audience, Event, EventKind, Position, Sequence};
 pub use folder::{FolderError, FolderStore, Folders, NoFolders};
 pub use grant::Grants;

@@ -1,10 +1,9 @@
 //! Why a plugin was not installed, changed or started: at which step, and under which stable code.
 
-use std::error::Error;
 use std::fmt;
 
 use serde::Serialize;
-use warbler_domain::{HookError, LoadError};
+use warbler_domain::{HookError, LoadError, with_causes};
 use warbler_package::PackageError;
 
 /// A step on a plugin's way into the chain. Each is taken only after all before it succeeded.
@@ -122,7 +121,7 @@ impl PluginError {
     }
 
     pub(crate) fn self_test(error: &HookError) -> Self {
-        let text = format!("the plugin did not answer a harmless message: {}", chain(error));
+        let text = format!("the plugin did not answer a harmless message: {}", with_causes(error));
         Self::Refused { step: Step::SelfTest, code: error.code(), text, transient: error.is_transient() }
     }
 }
@@ -144,7 +143,7 @@ impl From<PackageError> for PluginError {
             PackageError::ImportNotGranted { .. } => Step::Grants,
             _ => Step::Verify,
         };
-        Self::Refused { step, code: error.code(), text: chain(&error), transient: error.is_transient() }
+        Self::Refused { step, code: error.code(), text: with_causes(&error), transient: error.is_transient() }
     }
 }
 
@@ -157,20 +156,8 @@ impl From<LoadError> for PluginError {
             LoadError::InitRefused { .. } | LoadError::InitFailed(_) => Step::Init,
             _ => Step::Compile,
         };
-        Self::Refused { step, code: error.code(), text: chain(&error), transient: error.is_transient() }
+        Self::Refused { step, code: error.code(), text: with_causes(&error), transient: error.is_transient() }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn summary(problems: &[ConfigProblem]) -> String {

@@ -1,10 +1,8 @@
 //! What went wrong with a tool server, in the port's words.
 
-use std::error::Error;
-
 use rmcp::ServiceError;
 use rmcp::service::ClientInitializeError;
-use warbler_domain::{ToolError, ToolServer, ToolTransport};
+use warbler_domain::{ToolError, ToolServer, ToolTransport, with_causes};
 
 use crate::words;
 
@@ -22,7 +20,7 @@ pub(crate) fn of_opening(error: &ClientInitializeError, server: &ToolServer) -> 
         ClientInitializeError::ExpectedInitResponse(_) | ClientInitializeError::ExpectedInitResult(_) => {
             "it does not speak the Model Context Protocol".to_owned()
         }
-        other => chain(other),
+        other => with_causes(other),
     };
     ToolError::Unreachable { text: tidy(&text, server) }
 }
@@ -33,7 +31,7 @@ pub(crate) fn of_call(error: &ServiceError, server: &ToolServer) -> ToolError {
         ServiceError::McpError(error) => ToolError::Refused { text: tidy(&error.message, server) },
         ServiceError::Timeout { timeout } => ToolError::TimedOut { limit: *timeout },
         ServiceError::TransportClosed => unreachable("it went away"),
-        ServiceError::TransportSend(_) => ToolError::Unreachable { text: tidy(&chain(error), server) },
+        ServiceError::TransportSend(_) => ToolError::Unreachable { text: tidy(&with_causes(error), server) },
         ServiceError::Cancelled { .. } => ToolError::Refused { text: "it cancelled the call".to_owned() },
         other => ToolError::Refused { text: tidy(&other.to_string(), server) },
     }
@@ -52,16 +50,4 @@ pub(crate) fn tidy(text: &str, server: &ToolServer) -> String {
         ToolTransport::Http { .. } => None,
     };
     words::tidy(text, token.chain(environment.into_iter().flatten()))
-}
-
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

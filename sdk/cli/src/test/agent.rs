@@ -6,12 +6,14 @@ mod script;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use warbler_domain::{Agent, AgentContext, Body, ConversationKind, HookError, LoadError, Party, Role, Submission};
+use warbler_domain::{
+    Agent, AgentContext, Body, ConversationKind, HookError, LoadError, Party, Role, Submission, with_causes,
+};
 
 use super::Tally;
 use super::case::{message, person};
 use super::corpus;
-use super::expect::{equal, explain, fits_schema, holds, with_causes};
+use super::expect::{equal, explain, fits_schema, holds};
 use super::files::Checked;
 use super::harness::{Harness, NotReady, Setting};
 use super::server::{Answer, Server};

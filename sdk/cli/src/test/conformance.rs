@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use warbler_domain::{Body, Decision, HookError, LoadError, Refusal};
+use warbler_domain::{Body, Decision, HookError, LoadError, Refusal, with_causes};
 use warbler_package::Permission;
 
 use super::case::message;
-use super::expect::{explain, with_causes};
+use super::expect::explain;
 use super::harness::{Harness, NotReady, Ready, Setting};
 use super::{Tally, corpus};
 

@@ -1,6 +1,6 @@
 //! Whether a case holds.
 
-use warbler_domain::{Body, Decision, Finding, HookError, LoadError, Strength, Verdict};
+use warbler_domain::{Body, Decision, Finding, HookError, LoadError, Strength, Verdict, with_causes};
 
 use super::case::{Case, Expect, ExpectedFinding};
 use super::harness::{Harness, NotReady};
@@ -32,17 +32,6 @@ pub(super) async fn check(harness: &mut Harness, case: &Case) -> Result<(), Stri
 /// An error with its code and causes.
 pub(super) fn explain(error: &HookError) -> String {
     format!("{}: {}", error.code(), with_causes(error))
-}
-
-/// An error's text with those of its causes.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// As the host does before it hands a configuration to the plugin.

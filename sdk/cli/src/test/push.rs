@@ -13,10 +13,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
-use warbler_domain::{LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency};
+use warbler_domain::{LoadError, Notification, PushOutcome, PushProvider, PushTarget, Urgency, with_causes};
 use warbler_package::PushKind;
 
-use super::expect::{equal, explain, fits_schema, holds, with_causes};
+use super::expect::{equal, explain, fits_schema, holds};
 use super::files::Checked;
 use super::harness::{Harness, NotReady, Setting};
 use super::server::{Answer, Asked, Server};

@@ -18,12 +18,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use uuid::Uuid;
-use warbler_domain::{BackupSink, HookError, LoadError};
+use warbler_domain::{BackupSink, HookError, LoadError, with_causes};
 use warbler_runtime::Runtime;
 
 use super::Tally;
 use super::conformance::BAD_CONFIGS;
-use super::expect::{explain, with_causes};
+use super::expect::explain;
 use super::ports::Log;
 use faults::Disturbed;
 use load::Subject;

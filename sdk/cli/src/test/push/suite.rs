@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use warbler_domain::{HookError, Notification, PushOutcome, PushProvider, Refusal};
+use warbler_domain::{HookError, Notification, PushOutcome, PushProvider, Refusal, with_causes};
 
 use super::carries::{carries, leaves};
 use super::{Expected, NotificationFields, PushCase, batch, provider};
 use crate::test::Tally;
-use crate::test::expect::{explain, with_causes};
+use crate::test::expect::explain;
 use crate::test::files::CaseFile;
 use crate::test::harness::{Harness, NotReady, Setting};
 use crate::test::server::{Answer, Manner, Server};
