@@ -69,6 +69,20 @@ impl Lent {
         }
         Ok(())
     }
+
+    /// What counts a call that read so many bytes.
+    fn meter(&self, model: String, record: Arc<ModelRecord>, read: usize) -> Meter {
+        Meter {
+            shelf: Arc::clone(&self.shelf),
+            scope: self.scope,
+            agent: self.agent.user,
+            model,
+            record,
+            read,
+            wrote: 0,
+            told: None,
+        }
+    }
 }
 
 #[async_trait]
@@ -84,16 +98,7 @@ impl warbler_domain::Models for Lent {
             + prompt.tools.iter().map(|tool| tool.description.len() + tool.parameters.len()).sum::<usize>();
         let completion = self.shelf.client.complete(&record.endpoint(), prompt).await;
         metrics::counter!("model_calls_total", "model" => name.clone(), "outcome" => outcome(&completion)).increment(1);
-        let meter = Meter {
-            shelf: Arc::clone(&self.shelf),
-            scope: self.scope,
-            agent: self.agent.user,
-            model: name,
-            record,
-            read,
-            wrote: 0,
-            told: None,
-        };
+        let meter = self.meter(name, record, read);
         let stopped = self.stop.clone().cancelled_owned();
         let metered = completion?.scan(meter, |meter, part| {
             meter.see(&part);
@@ -109,16 +114,7 @@ impl warbler_domain::Models for Lent {
         let vectors = self.shelf.client.embed(&record.endpoint(), texts).await;
         metrics::counter!("model_calls_total", "model" => name.clone(), "outcome" => outcome(&vectors)).increment(1);
         let vectors = vectors?;
-        drop(Meter {
-            shelf: Arc::clone(&self.shelf),
-            scope: self.scope,
-            agent: self.agent.user,
-            model: name,
-            record,
-            read,
-            wrote: 0,
-            told: None,
-        });
+        drop(self.meter(name, record, read));
         Ok(vectors)
     }
 }
