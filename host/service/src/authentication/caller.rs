@@ -34,6 +34,11 @@ impl Caller {
 
     /// An agent, for whom the host itself speaks: it has no password, and no session that anyone could hold.
     pub(crate) fn agent(scope: TenantScope, person: Arc<Person>, limits: &RateLimits) -> Self {
+        Self::unsigned(scope, person, limits)
+    }
+
+    /// A caller who did not sign in: no token leads to this session, and it does not expire.
+    fn unsigned(scope: TenantScope, person: Arc<Person>, limits: &RateLimits) -> Self {
         let session = Session {
             id: SessionId::from_uuid(person.id.as_uuid()),
             scope,
@@ -249,19 +254,7 @@ impl Caller {
             disabled: false,
             created_at: Timestamp::default(),
         };
-        let session = Session {
-            id: SessionId::from_uuid(user.as_uuid()),
-            scope,
-            person: Arc::new(Person::new(1, profile, &limits)),
-            expires_at: Timestamp::from_millis(u64::MAX),
-            token: [0; 32],
-            active_at: AtomicU64::new(0),
-            written_at: AtomicU64::new(0),
-            frames: Bucket::new(limits.frames, "frames"),
-            connections: AtomicUsize::new(0),
-            ended: AtomicU8::new(0),
-        };
-        Self::new(Arc::new(session))
+        Self::unsigned(scope, Arc::new(Person::new(1, profile, &limits)), &limits)
     }
 }
 
