@@ -163,7 +163,7 @@ impl Decider {
                 continue;
             }
             match self.chosen(scope, case, &person, &devices) {
-                Ok((urgency, endpoints)) => jobs.extend(endpoints.into_iter().map(|to| case.job(to, urgency))),
+                Ok((urgency, endpoints)) => jobs.extend(endpoints.iter().map(|to| case.job(to, urgency))),
                 Err(rule) => {
                     let step = PushStep::NotSent { rule };
                     notes.push(Note { user: *user, endpoint: None, kind: None, at: case.now, step });
@@ -209,8 +209,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    #[allow(clippy::needless_pass_by_value)] // The job keeps its own hold of the endpoint's parts.
-    fn job(&self, to: Arc<Endpoint>, urgency: Urgency) -> Job {
+    fn job(&self, to: &Endpoint, urgency: Urgency) -> Job {
         Job {
             message: self.message.id,
             conversation: self.committed.event.conversation,
