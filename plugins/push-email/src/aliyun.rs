@@ -2,14 +2,11 @@
 
 use serde::Deserialize;
 use warbler_push_kit::aliyun::{self, Call, Key};
-use warbler_push_kit::{Answer, Vendor, request, secret};
+use warbler_push_kit::{Answer, Vendor, request};
 use warbler_sdk::http::{Request, Response};
 use warbler_sdk::{Failure, Notification};
 
 use crate::letter::Letter;
-
-/// The name of the secret of the access key.
-const SECRET: &str = "access_key_secret";
 
 /// Where requests go, unless the configuration says otherwise.
 const BASE: &str = "https://dm.aliyuncs.com";
@@ -51,8 +48,7 @@ impl Vendor for Aliyun {
     type Access = Key;
 
     fn access(&self, _renew: bool) -> Result<Key, Failure> {
-        let secret = secret::required(SECRET)?.trim().to_owned();
-        Ok(Key { id: self.config.access_key_id.clone(), secret })
+        Key::stored(&self.config.access_key_id)
     }
 
     fn request(&self, key: &Key, notification: &Notification) -> Result<Request, Answer> {

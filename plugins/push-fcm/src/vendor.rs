@@ -107,12 +107,7 @@ impl Vendor for Fcm {
     type Access = Access;
 
     fn access(&self, renew: bool) -> Result<Access, Failure> {
-        let written = secret::required(SECRET)?;
-        let account: ServiceAccount = serde_json::from_str(&written).map_err(|error| {
-            // The error's own words could repeat a part of the key.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Failure::Misconfigured(format!("the secret {SECRET:?} is not a service account's key file ({place})"))
-        })?;
+        let (written, account): (String, ServiceAccount) = secret::service_account(SECRET)?;
         let url = self.config.token_url.as_deref().or(account.token_uri.as_deref()).unwrap_or(GOOGLE);
         let token = self.tokens.get("fcm", &[&written, url], renew, |now| {
             oauth::jwt_bearer(url, &assertion(&account, now / 1_000)?, now)

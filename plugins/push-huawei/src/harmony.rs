@@ -90,12 +90,7 @@ impl Vendor for Harmony {
     type Access = Access;
 
     fn access(&self, renew: bool) -> Result<Access, Failure> {
-        let written = secret::required(SECRET)?;
-        let account: ServiceAccount = serde_json::from_str(&written).map_err(|error| {
-            // The error's own words could repeat a part of the key.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Failure::Misconfigured(format!("the secret {SECRET:?} is not a service account's key file ({place})"))
-        })?;
+        let (written, account): (String, ServiceAccount) = secret::service_account(SECRET)?;
         let token = self.tokens.get("harmony", &[&written], renew, |now| {
             let wrong = |why: String| Failure::Misconfigured(format!("the private_key in the secret {SECRET:?} {why}"));
             let key = RsaKey::from_pem(&account.private_key).map_err(wrong)?;

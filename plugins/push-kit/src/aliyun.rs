@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 use warbler_sdk::http::{Request, Response};
-use warbler_sdk::{Timestamp, system};
+use warbler_sdk::{Failure, Timestamp, system};
 
-use crate::{Answer, config, date, encode, request, retry_after, sign, words};
+use crate::{Answer, config, date, encode, request, retry_after, secret, sign, words};
 
 /// One call of an interface.
 pub struct Call<'a> {
@@ -27,6 +27,17 @@ pub struct Key {
     pub id: String,
     /// Its secret.
     pub secret: String,
+}
+
+impl Key {
+    /// The key `id`, with the secret that an admin stored as `access_key_secret`.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn stored(id: &str) -> Result<Self, Failure> {
+        let secret = secret::required("access_key_secret")?.trim().to_owned();
+        Ok(Self { id: id.to_owned(), secret })
+    }
 }
 
 impl Call<'_> {
