@@ -1,6 +1,8 @@
 //! Agents from outside: the bundled assistant over a stand-in model that says what a test tells it to, through
 //! filters, with a document and a tool, into the hands of a person, and across a crash.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use warbler_tests::client::{Client, Socket};
 use warbler_tests::host::Host;
@@ -13,6 +15,15 @@ async fn set_model(host: &Host, model: &Model) {
     let set = host.operator().post("/v1/operator/models", body).await.unwrap().with(200).unwrap();
     assert_eq!(set["has_key"], true);
     assert!(!set.to_string().contains("sk-hush"));
+}
+
+/// A host with a tenant of two people, and `model` for its agents.
+async fn start(folder: &Path, model: &Model) -> (Host, Tenant) {
+    let host = Host::start(folder, "").unwrap();
+    tenant::trust(&host).await.unwrap();
+    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
+    set_model(&host, model).await;
+    (host, acme)
 }
 
 /// An agent of the bundled assistant.
@@ -53,10 +64,7 @@ async fn a_reply_cut_off_by_sigkill_is_there_once_and_whole_after_the_restart() 
     });
     let model = model.await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let host = Host::start(folder.path(), "").unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    set_model(&host, &model).await;
+    let (host, acme) = start(folder.path(), &model).await;
     let robin = assistant(&acme, json!({})).await;
     let alice = acme.person(0).unwrap();
     let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
@@ -91,10 +99,7 @@ async fn an_answer_is_streamed_filtered_and_cited_and_a_person_takes_over() {
     });
     let model = model.await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let host = Host::start(folder.path(), "").unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    set_model(&host, &model).await;
+    let (host, acme) = start(folder.path(), &model).await;
     let words = json!({"words": [{"word": "damn", "category": "house"}]});
     acme.owner.put("/v1/admin/lexicons/house", words).await.unwrap().with(200).unwrap();
     let config = json!({"config": {"lists": [{"name": "house", "action": "mask"}]}});
@@ -141,10 +146,7 @@ async fn an_answer_is_streamed_filtered_and_cited_and_a_person_takes_over() {
 async fn a_reply_is_stopped_at_the_socket_and_a_model_that_is_down_is_apologised_for() {
     let model = Model::start(|_| [Said::words("I will go on. "), vec![Said::Wait]].concat()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let host = Host::start(folder.path(), "").unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    set_model(&host, &model).await;
+    let (host, acme) = start(folder.path(), &model).await;
     let robin = assistant(&acme, json!({})).await;
     let alice = acme.person(0).unwrap();
     let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();

@@ -86,7 +86,7 @@ async fn try_on(receiver: &WebPushReceiver, case: &serde_json::Value) -> Output 
 #[test]
 fn an_independent_push_service_takes_what_push_webpush_sends_and_refuses_a_strangers_key() {
     let Some(folder) = installed("web-push-testing", "1.2.2") else { return };
-    let preload = scripts().join("loopback.cjs");
+    let preload = scripts().with_file_name("loopback.cjs");
     play(&folder, "web-push.mjs", "push-webpush", &[preload.to_str().unwrap()]);
 }
 
