@@ -68,7 +68,7 @@ impl SinkBackend {
     }
 
     #[allow(clippy::needless_pass_by_value)] // The sink takes the bytes, however often it is tried.
-    fn put(&self, name: &str, bytes: Bytes) -> Result<(), BackupError> {
+    pub(crate) fn put(&self, name: &str, bytes: Bytes) -> Result<(), BackupError> {
         if bytes.len() as u64 > BLOB {
             return Err(BackupError::Internal { text: format!("{name} has {} bytes, more than {BLOB}", bytes.len()) });
         }
@@ -84,6 +84,15 @@ impl SinkBackend {
 
     fn get(&self, name: &str, offset: u64, length: u64) -> Result<Option<Bytes>, BackupError> {
         self.patiently("getting a blob", || self.sink.get(name, offset, length))
+    }
+
+    /// A whole blob; nothing if it is not there.
+    pub(crate) fn get_whole(&self, name: &str) -> Result<Option<Bytes>, BackupError> {
+        self.get(name, 0, BLOB)
+    }
+
+    pub(crate) fn delete(&self, name: &str) -> Result<(), BackupError> {
+        self.patiently("deleting a blob", || self.sink.delete(name))
     }
 
     /// Everything under a prefix.
@@ -137,7 +146,7 @@ impl SinkBackend {
 }
 
 /// The blob's name in restic's layout.
-fn name_of(kind: FileType, id: &Id) -> String {
+pub(crate) fn name_of(kind: FileType, id: &Id) -> String {
     match kind {
         FileType::Config => "config".to_owned(),
         FileType::Pack => {
@@ -221,8 +230,7 @@ impl WriteBackend for SinkBackend {
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
-        let name = name_of(kind, id);
-        self.patiently("deleting a blob", || self.sink.delete(&name)).map_err(|error| self.fault.raise(error))
+        self.delete(&name_of(kind, id)).map_err(|error| self.fault.raise(error))
     }
 }
 

@@ -12,6 +12,7 @@ mod backend;
 mod error;
 mod mirror;
 mod options;
+mod repair;
 mod repositories;
 mod repository;
 mod source;

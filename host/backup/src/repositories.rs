@@ -93,6 +93,15 @@ pub(crate) fn open(
     })
 }
 
+/// Packs of one size, however large the repository: a sink's limit does not grow with it.
+pub(crate) fn pack_sizes() -> ConfigOptions {
+    ConfigOptions::default()
+        .set_datapack_size(ByteSize(PACK))
+        .set_datapack_growfactor(0_u32)
+        .set_treepack_size(ByteSize(TREE_PACK))
+        .set_treepack_growfactor(0_u32)
+}
+
 pub(crate) fn credentials(key: &RepositoryKey) -> Result<Credentials, BackupError> {
     let key: MasterKey = serde_json::from_str(&key.0).map_err(|_| BackupError::WrongKey)?;
     Ok(Credentials::Masterkey(key))
@@ -132,13 +141,7 @@ impl BackupRepositories for ResticRepositories {
         let (backend, credentials) = (place.backend(Arc::default()), credentials(key)?);
         let unlock = credentials.clone();
         let work = move || {
-            // Packs of one size, however large the repository: a sink's limit does not grow with it.
-            let config = ConfigOptions::default()
-                .set_datapack_size(ByteSize(PACK))
-                .set_datapack_growfactor(0_u32)
-                .set_treepack_size(ByteSize(TREE_PACK))
-                .set_treepack_growfactor(0_u32);
-            let made = over(&backend)?.init(&unlock, &KeyOptions::default(), &config);
+            let made = over(&backend)?.init(&unlock, &KeyOptions::default(), &pack_sizes());
             made.map(drop).map_err(|error| backend.fault.explain(&error))
         };
         spawn_blocking(work).await.map_err(|error| panicked(&error))??;

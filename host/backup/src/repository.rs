@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,13 +19,14 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use warbler_domain::{
     BackupError, BackupFile, BackupProgress, BackupRepository, BackupSource, BackupVersion, ByteStream, CheckDepth,
-    CheckReport, PassphraseKey, StoreError, Timestamp,
+    CheckReport, PassphraseKey, Repaired, StoreError, Timestamp,
 };
 use zeroize::Zeroizing;
 
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
-use crate::repositories::{Place, open};
+use crate::repair::repair;
+use crate::repositories::{Place, open, pack_sizes};
 use crate::source::Source;
 use crate::tree;
 
@@ -42,6 +43,8 @@ pub(crate) struct ResticRepository {
     credentials: Credentials,
     /// What was opened to read from, for as long as nothing is changed through this one.
     reading: Mutex<Option<Arc<Reading>>>,
+    /// Whether the next version is made from all files, and not from what changed since the one before.
+    looks_anew: AtomicBool,
 }
 
 /// A repository to read from.
@@ -77,7 +80,7 @@ impl Opened {
 
 impl ResticRepository {
     pub(crate) const fn new(place: Place, credentials: Credentials) -> Self {
-        Self { place, credentials, reading: Mutex::new(None) }
+        Self { place, credentials, reading: Mutex::new(None), looks_anew: AtomicBool::new(false) }
     }
 
     /// The repository as it was when it was first read from.
@@ -146,9 +149,13 @@ impl BackupRepository for ResticRepository {
     ) -> Result<BackupVersion, BackupError> {
         let counted = Arc::clone(&progress);
         let handle = tokio::runtime::Handle::current();
+        let looks_anew = self.looks_anew.swap(false, Ordering::AcqRel);
         let work = move |opened: Opened| {
             let _entered = handle.enter();
-            archive(opened, at, source, counted)
+            let mut options = BackupOptions::default().no_scan(true);
+            options.parent_opts.ignore_ctime = true;
+            options.parent_opts.force = looks_anew;
+            archive(opened, &options, at, source, counted)
         };
         self.watched_work(progress, work).await
     }
@@ -197,6 +204,13 @@ impl BackupRepository for ResticRepository {
             Ok(report)
         })
         .await
+    }
+
+    async fn repair(&self) -> Result<Repaired, BackupError> {
+        let done = self.work(|opened| repair(&opened.repository, &opened.backend)).await?;
+        // What was lost is stored again only if the files are looked at anew.
+        self.looks_anew.store(true, Ordering::Release);
+        Ok(done)
     }
 
     async fn forget(&self, versions: &[String]) -> Result<(), BackupError> {
@@ -251,21 +265,22 @@ impl BackupRepository for ResticRepository {
 /// Makes a version, and shows it once every file of the source is accounted for.
 fn archive(
     opened: Opened,
+    options: &BackupOptions,
     at: Timestamp,
     source: Box<dyn BackupSource>,
     progress: Arc<BackupProgress>,
 ) -> Result<BackupVersion, BackupError> {
-    let Opened { repository, backend } = opened;
+    let Opened { mut repository, backend } = opened;
     let fault = backend.fault.clone();
+    // One that another tool made says nothing of the size of packs, or something that the sink does not take.
+    repository.apply_config(&pack_sizes()).map_err(|error| fault.explain(&error))?;
     let indexed = repository.to_indexed_ids().map_err(|error| fault.explain(&error))?;
-    let options = SnapshotOptions::default().host(HOST.to_owned()).time(zoned(at)?).command(HOST.to_owned());
-    let snapshot = options.to_snapshot().map_err(|error| fault.explain(&error))?;
+    let about = SnapshotOptions::default().host(HOST.to_owned()).time(zoned(at)?).command(HOST.to_owned());
+    let snapshot = about.to_snapshot().map_err(|error| fault.explain(&error))?;
     let source = Source::new(source, fault.clone(), progress);
     let given = Arc::clone(&source.work.given);
     backend.hold_snapshots();
-    let mut options = BackupOptions::default().no_scan(true);
-    options.parent_opts.ignore_ctime = true;
-    let made = indexed.archive(&options, &source, snapshot, &[PathBuf::from(ROOT)]);
+    let made = indexed.archive(options, &source, snapshot, &[PathBuf::from(ROOT)]);
     let made = made.map_err(|error| fault.explain(&error))?;
     fault.check()?;
     let (given, kept) = (given.load(Ordering::Relaxed), version(&made).files);

@@ -175,6 +175,15 @@ pub struct CheckReport {
     pub remarks: Vec<String>,
 }
 
+/// What was mended in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repaired {
+    /// Blobs of the sink that were damaged or missing, by their names; they are replaced or gone.
+    pub packs: Vec<String>,
+    /// Pieces of files that were in them and are lost until a version stores them again.
+    pub lost: u64,
+}
+
 /// A key by passphrase that stands in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassphraseKey {
@@ -224,6 +233,12 @@ pub trait BackupRepository: Send + Sync {
     /// # Errors
     /// The sink failed, or the repository is damaged so badly that it cannot be looked through.
     async fn check(&self, depth: CheckDepth) -> Result<CheckReport, BackupError>;
+    /// Reads everything and makes good what can be made good of damaged blobs: what of them is whole is kept, the rest is
+    /// stored again by the next version, as far as it is in that.
+    ///
+    /// # Errors
+    /// The sink failed, or the repository is damaged so badly that it cannot be looked through.
+    async fn repair(&self) -> Result<Repaired, BackupError>;
     /// Takes versions off the list. What they alone needed stays until it is pruned.
     ///
     /// # Errors

@@ -228,4 +228,18 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict { .. } | Self::Io { .. })
     }
+
+    /// Whether the cause is a disk that is full.
+    #[must_use]
+    pub fn is_out_of_room(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }

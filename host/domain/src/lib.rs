@@ -34,8 +34,8 @@ pub use agent::{Agent, AgentContext, Passage, Turn};
 pub use backup::{BackupSink, BlobEntry};
 pub use backup_repository::{
     BackupContent, BackupEntry, BackupError, BackupFile, BackupProgress, BackupRepositories, BackupRepository,
-    BackupSource, BackupVersion, CheckDepth, CheckReport, OpenFile, PassphraseKey, RepositoryKey, RepositoryOptions,
-    Unlock,
+    BackupSource, BackupVersion, CheckDepth, CheckReport, OpenFile, PassphraseKey, Repaired, RepositoryKey,
+    RepositoryOptions, Unlock,
 };
 pub use conversation::{Conversation, ConversationKind, Member};
 pub use error::{HookError, LoadError, Refusal, StoreError, with_causes};

@@ -146,6 +146,57 @@ async fn a_corrupt_pack_is_found_by_reading_all_data_and_a_missing_one_by_lookin
     assert!(!repository.check(CheckDepth::Structure).await.unwrap().problems.is_empty());
 }
 
+/// The largest pack, with one bit of its byte number 1,000 changed: that of one blob.
+fn damage_one_blob(sink: &MemorySink) -> String {
+    let pack = sink.named("data/").into_iter().max_by_key(|name| sink.blobs.lock()[name].len()).unwrap();
+    let mut damaged = sink.blobs.lock()[&pack].to_vec();
+    damaged[1_000] ^= 1;
+    sink.blobs.lock().insert(pack.clone(), damaged.into());
+    pack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_keeps_what_is_whole_of_a_pack_and_the_next_version_stores_the_rest_again() {
+    let sink = MemorySink::new();
+    let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
+    let files = small();
+    let first = files.back_up(&repository, 1_000).await.unwrap();
+    let pack = damage_one_blob(&sink);
+    // The next version has what is damaged, but not what is whole beside it.
+    let mut later = small();
+    later.files.remove(&std::path::PathBuf::from("attachments/ab/two"));
+    let done = repository.repair().await.unwrap();
+    assert_eq!((done.packs.as_slice(), done.lost), ([pack.clone()].as_slice(), 1));
+    assert!(!sink.blobs.lock().contains_key(&pack));
+    assert!(!repository.check(CheckDepth::Structure).await.unwrap().problems.is_empty());
+    later.back_up(&repository, 2_000).await.unwrap();
+    assert_eq!(repository.check(CheckDepth::Everything).await.unwrap().problems, Vec::<String>::new());
+    for path in files.paths() {
+        assert_eq!(read(&repository, &first.id, &path).await.unwrap(), files.bytes(&path), "{path}");
+    }
+    assert_eq!(repository.repair().await.unwrap().packs, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_in_the_sink_and_in_the_source_is_named_and_all_else_is_whole() {
+    let sink = MemorySink::new();
+    let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
+    let files = small();
+    let first = files.back_up(&repository, 1_000).await.unwrap();
+    damage_one_blob(&sink);
+    let mut later = small();
+    later.files.remove(&std::path::PathBuf::from("attachments/aa/one"));
+    repository.repair().await.unwrap();
+    let second = later.back_up(&repository, 2_000).await.unwrap();
+    let problems = repository.check(CheckDepth::Everything).await.unwrap().problems;
+    assert!(!problems.is_empty() && problems.iter().all(|problem| problem.contains("one")), "{problems:?}");
+    for path in later.paths() {
+        for version in [&first.id, &second.id] {
+            assert_eq!(read(&repository, version, &path).await.unwrap(), later.bytes(&path), "{path}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_an_empty_sink_and_a_taken_one_are_told_apart() {
     let sink = MemorySink::new();

@@ -177,6 +177,7 @@ impl Backups {
         let told = entry(caller, "backup.check").detail("problems", problems);
         self.inner.core.audit.record(caller.scope(), told).await?;
         if problems > 0 {
+            ledger::change(&*self.inner.core.ports.state, caller.scope(), |ledger| ledger.is_damaged = true).await?;
             let text = format!("a check of the backups found {problems} problems");
             self.inner.alert(caller.scope(), "backup-damaged", text).await;
         }

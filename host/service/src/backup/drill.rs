@@ -124,9 +124,11 @@ impl Inner {
     ) -> Result<(), ServiceError> {
         let now = self.core.now();
         let kept = problem.clone();
+        let is_damaged = matches!(result, Err(BackupError::Damaged { .. }));
         ledger::change(&*self.core.ports.state, scope, |ledger| {
             ledger.drilled_at = Some(now);
             ledger.drill_failure.clone_from(&kept);
+            ledger.is_damaged |= is_damaged;
         })
         .await?;
         let outcome = if problem.is_some() { "failed" } else { "done" };

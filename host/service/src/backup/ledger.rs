@@ -33,6 +33,8 @@ pub(super) struct Ledger {
     pub(super) drilled_at: Option<Timestamp>,
     pub(super) drill_failure: Option<String>,
     pub(super) pruned_at: Option<Timestamp>,
+    /// Whether damage was found that no run has tried to make good yet.
+    pub(super) is_damaged: bool,
     /// Since when the run was due of which it was told that it is late.
     pub(super) late_since: Option<Timestamp>,
 }
