@@ -11,9 +11,10 @@ use super::policy::{Keep, utc};
 /// The number of the hour, day, week or month that a time lies in.
 type SpanOf = fn(DateTime<Utc>) -> i64;
 
-/// The versions that no rule asks for. The newest one always stays.
+/// The versions that no rule asks for. The newest one always stays, and so do those that a clock which was ahead has
+/// put into the future: they neither go nor take the place of others until their time has come.
 pub(super) fn forgotten(versions: &[BackupVersion], keep: &Keep, now: Timestamp) -> Vec<String> {
-    let mut newest_first: Vec<&BackupVersion> = versions.iter().collect();
+    let mut newest_first: Vec<&BackupVersion> = versions.iter().filter(|version| version.at <= now).collect();
     newest_first.sort_by(|left, right| right.at.cmp(&left.at).then_with(|| right.id.cmp(&left.id)));
     let mut kept: BTreeSet<&str> = BTreeSet::new();
     kept.extend(newest_first.iter().take(usize::try_from(keep.last.max(1)).unwrap_or(1)).map(|v| v.id.as_str()));
@@ -95,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_stays_whatever_the_clock_says() {
-        let ahead = [version("2026-03-31T02:00:00Z"), version("2031-01-01T00:00:00Z")];
-        assert_eq!(kept(&ahead, NONE), ["2031-01-01T00:00:00Z"]);
+    fn versions_of_a_clock_that_was_ahead_stay_and_take_nobody_s_place() {
+        let ahead = ["2026-03-30T02:00:00Z", "2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"].map(version);
+        assert_eq!(kept(&ahead, NONE), ["2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"]);
     }
 }

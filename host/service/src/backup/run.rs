@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use warbler_domain::{BackupError, BackupProgress, BackupVersion, Position, Signal, TenantScope, Timestamp};
+use warbler_domain::{
+    BackupError, BackupProgress, BackupVersion, CheckDepth, Position, Repaired, Signal, TenantScope, Timestamp,
+};
 
 use super::collect::{Collector, ours};
 use super::ledger::{self, Failure};
@@ -14,6 +16,9 @@ use crate::audit::{Actor, NewEntry};
 
 /// How often what no version needs is freed: each time some packs are written anew.
 const PRUNED: Duration = Duration::from_hours(7 * 24);
+
+/// A clock that is set back farther was wrong before, and its times are no measure for those to come.
+const SET_BACK: Duration = Duration::from_hours(24);
 
 impl Inner {
     /// Makes a version, and tells what came of it. One run at a time per tenant.
@@ -55,25 +60,67 @@ impl Inner {
         let tenant = self.core.tenants.get(scope.tenant()).ok_or(BackupError::NotFound { what: "tenant" })?;
         let place = self.open_or_create(scope).await?;
         let work = async {
+            let mended = self.mend(scope, &place).await?;
             let since = self.last_position(scope, &place).await?;
             let source = Collector::begin(Arc::clone(&self.core), tenant, since).await.map_err(ours)?;
             let position = source.position();
-            let at = self.core.now();
+            let at = self.time_of_version(&place).await?;
             let version = place.repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
+            let made_at = self.core.now();
             ledger::change(&*self.core.ports.state, scope, |ledger| {
                 ledger.position = position;
                 ledger.version = Some(version.id.clone());
-                ledger.made_at = Some(at);
+                ledger.made_at = Some(made_at);
                 ledger.failure = None;
                 ledger.failures = 0;
                 ledger.late_since = None;
+                ledger.is_damaged = false;
             })
             .await
             .map_err(ours)?;
+            if mended {
+                self.tell_what_is_lost(scope, &place).await?;
+            }
             self.tidy_up(scope, &place).await;
             Ok(version)
         };
         self.with_lease(scope, &*place.sink, progress, work).await
+    }
+
+    /// Makes good what can be made good of damage that was found; whether there was any. What is lost in the sink and
+    /// still in the host, the version that is made next stores again.
+    async fn mend(&self, scope: &TenantScope, place: &Place) -> Result<bool, BackupError> {
+        if !ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?.is_damaged {
+            return Ok(false);
+        }
+        let Repaired { packs, lost } = place.repository.repair().await?;
+        let count = u64::try_from(packs.len()).unwrap_or(u64::MAX);
+        tracing::warn!(tenant = %scope.tenant(), ?packs, lost, "damaged blobs of a repository were replaced");
+        let entry = NewEntry::new(Actor::Host, "backup.repair").detail("blobs", count).detail("lost", lost);
+        self.core.audit.record(scope, entry).await?;
+        Ok(true)
+    }
+
+    /// Tells what damage is still there after a version was made: what only older ones had.
+    async fn tell_what_is_lost(&self, scope: &TenantScope, place: &Place) -> Result<(), BackupError> {
+        let problems = place.repository.check(CheckDepth::Structure).await?.problems;
+        if let Some(first) = problems.first() {
+            let text =
+                format!("{} problems of the backups cannot be made good, of older versions: {first}", problems.len());
+            self.alert(scope, "backup-damaged", text).await;
+        }
+        Ok(())
+    }
+
+    /// The present time; a little more than that of the newest version, if the clock was set back a little. Versions
+    /// are told apart by their times, so that they come in the order of their making.
+    async fn time_of_version(&self, place: &Place) -> Result<Timestamp, BackupError> {
+        let now = self.core.now();
+        let newest = place.repository.versions().await?.last().map(|version| version.at);
+        Ok(match newest {
+            Some(newest) if newest >= now && newest.since(now) <= SET_BACK => newest.after(Duration::from_millis(1)),
+            _ => now,
+        })
     }
 
     /// Up to where the last version went; from the beginning if it is not in this repository.
