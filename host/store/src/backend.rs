@@ -37,6 +37,10 @@ pub(crate) trait Records: Send + Sync {
     fn apply(&self, changes: &Changes) -> Result<(), StoreError>;
     /// Returns when everything applied survives a power cut.
     fn sync(&self) -> Result<(), StoreError>;
+    /// Whether there is room for more: an error before the disk is so full that a write could fail in its middle.
+    fn has_room(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A sealed file that is being written. Dropped before it is finished, it leaves nothing.

@@ -14,6 +14,17 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+/// What is left free: the database wants to write also where nothing is added, and does not take it well if it cannot.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// Whether the disk that a folder is on has room for more.
+pub(crate) fn has_room(folder: &Path) -> io::Result<()> {
+    if fs2::available_space(folder)? < RESERVE {
+        return Err(io::Error::new(io::ErrorKind::StorageFull, format!("less than {RESERVE} bytes are free")));
+    }
+    Ok(())
+}
+
 /// Makes the names in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -72,6 +72,13 @@ impl Committer {
                 first.refuse(stopped(cause));
                 continue;
             }
+            // Nothing has been tried yet, so that all goes on once there is room. What frees room needs none.
+            if let Err(error) = self.decider.records.has_room()
+                && !matches!(first, Request::Purge { .. })
+            {
+                first.refuse(error);
+                continue;
+            }
             self.decider.heads.forget_if_full();
             let mut group = Group::default();
             // A database that finds itself damaged panics; that must not look like a store at rest.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use warbler_domain::TenantId;
 
-use super::{make_folder, sync_folder};
+use super::{has_room, make_folder, sync_folder};
 use crate::backend::{BlobFiles, BlobReader, BlobWriter};
 
 /// Sealed files in folders.
@@ -44,6 +44,7 @@ struct Writer {
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        has_room(&self.root)?;
         self.file.write(bytes)
     }
 
@@ -84,6 +85,7 @@ fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
 
 impl BlobFiles for FolderBlobs {
     fn create(&self, header: usize) -> io::Result<Box<dyn BlobWriter>> {
+        has_room(&self.root)?;
         let path = self.fresh.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         let mut file = File::create_new(&path)?;
         file.write_all(&vec![0; header])?;

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use sled::{Batch, Db, IVec};
 use warbler_domain::{ByteSize, StoreError};
 
 use super::mark::Mark;
-use super::{make_folder, sync_folder};
+use super::{has_room, make_folder, sync_folder};
 use crate::OpenError;
 use crate::backend::{Changes, Record, Records};
 use crate::layout::{self, KeyRange};
@@ -37,6 +37,7 @@ const GROUPS: &[u8] = b"g";
 /// Records in one tree of sled.
 pub(crate) struct SledRecords {
     db: Db,
+    folder: PathBuf,
     file: File,
     mark: Mark,
     /// Groups applied since the store was made.
@@ -69,7 +70,7 @@ impl SledRecords {
         if found < kept {
             return Err(OpenError::Lost { path: folder.to_owned(), kept, found, mark: folder.join("mark") });
         }
-        Ok(Self { db, file, mark, groups: AtomicU64::new(found) })
+        Ok(Self { db, folder: folder.to_owned(), file, mark, groups: AtomicU64::new(found) })
     }
 
     fn assemble(&self, key: &[u8], value: &IVec) -> Result<Bytes, StoreError> {
@@ -158,6 +159,11 @@ impl Records for SledRecords {
         }
         Ok(())
     }
+
+    fn has_room(&self) -> Result<(), StoreError> {
+        has_room(&self.folder)
+            .map_err(|source| StoreError::Io { doing: "making sure of room", source: Box::new(source) })
+    }
 }
 
 /// Reads pages that may be damaged, at which sled panics.
@@ -197,6 +203,8 @@ fn piece_key(key: &[u8], number: u32) -> Vec<u8> {
 fn failed(doing: &'static str) -> impl Fn(sled::Error) -> StoreError {
     move |error| match error {
         sled::Error::Corruption { .. } => StoreError::Corrupt { what: "page of the database" },
+        // As it is, so that a full disk can be told from others.
+        sled::Error::Io(source) => StoreError::Io { doing, source: Box::new(source) },
         error => StoreError::Io { doing, source: Box::new(error) },
     }
 }
