@@ -32,7 +32,12 @@ impl From<ServiceError> for Problem {
             ServiceError::Backup(error) => failed(&error),
             ServiceError::Store(source) => {
                 tracing::error!(error = &source as &dyn std::error::Error, "the store failed");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "the store failed; the host's log has the details")
+                let detail = if source.is_out_of_room() {
+                    "the host's disk is full, and its operator has to make room"
+                } else {
+                    "the store failed; the host's log has the details"
+                };
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             }
             other => {
                 tracing::error!(error = &other as &dyn std::error::Error, "a request failed");

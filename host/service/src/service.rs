@@ -224,6 +224,8 @@ impl Service {
         }
         let scope = TenantScope::operator();
         self.core.ports.state.get(&scope, &records::owners()).await?;
+        // Writes nothing, and fails like any write if the store has stopped writing.
+        self.core.ports.state.commit(&scope, Vec::new()).await?;
         Ok(())
     }
 

@@ -146,15 +146,18 @@ async fn run(client: &Client) -> anyhow::Result<()> {
         if status.get("failure").is_some_and(|failure| !failure.is_null()) {
             bail!("{} ({})", cell(&status, "/failure/text"), cell(&status, "/failure/code"));
         }
-        if cell(&status, "/versions/0/id") == cell(&before, "/versions/0/id") {
+        let known: Vec<String> = print::list(&before, "versions").iter().map(|version| cell(version, "/id")).collect();
+        // Not the first of them, if the clock was set back.
+        let listed = print::list(&status, "versions");
+        let Some(made) = listed.iter().find(|version| !known.contains(&cell(version, "/id"))) else {
             bail!("the run ended without a version");
-        }
+        };
         let text = format!(
             "version {}: {} files, {} bytes, {} of them new",
-            cell(&status, "/versions/0/id"),
-            cell(&status, "/versions/0/files"),
-            cell(&status, "/versions/0/bytes"),
-            cell(&status, "/versions/0/added")
+            cell(made, "/id"),
+            cell(made, "/files"),
+            cell(made, "/bytes"),
+            cell(made, "/added")
         );
         show(client, &status, &text);
         return Ok(());
@@ -166,6 +169,9 @@ async fn list(client: &Client) -> anyhow::Result<()> {
     if client.json() {
         print::json(&status);
         return Ok(());
+    }
+    if status.get("unreadable").is_some_and(|unreadable| !unreadable.is_null()) {
+        print::line(&format!("the versions cannot be listed: {}", cell(&status, "/unreadable/text")));
     }
     let columns = [("version", "/id"), ("made", "/at"), ("files", "/files"), ("bytes", "/bytes"), ("new", "/added")];
     print::table(&print::list(&status, "versions"), &columns);

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 use warbler_domain::{CheckDepth, CheckReport};
-use warbler_service::{DrillReport, Escrow};
+use warbler_service::{DrillReport, Escrow, ServiceError};
 use zeroize::Zeroizing;
 
 use self::view::{
@@ -43,7 +43,12 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 async fn status(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<Json<StatusView>, Problem> {
     let backups = api.service().backups();
     let status = backups.status(&caller).await?;
-    let versions = if status.has_sink { backups.all_versions(&caller).await? } else { Vec::new() };
+    let listed = if status.has_sink { backups.all_versions(&caller).await } else { Ok(Vec::new()) };
+    let versions = match listed {
+        Ok(versions) => Ok(versions),
+        Err(ServiceError::Backup(error)) => Err(error),
+        Err(error) => return Err(error.into()),
+    };
     Ok(Json(StatusView::new(status, versions)))
 }
 

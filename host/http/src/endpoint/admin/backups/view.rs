@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use warbler_domain::{BackupVersion, ConversationId, Timestamp, UserId};
+use warbler_domain::{BackupError, BackupVersion, ConversationId, Timestamp, UserId};
 use warbler_service::{BackupPolicy, BackupStatus, Failure, Keep, RestoreJob, RestoreState, RunState, Schedule};
 
 use crate::endpoint::backups::RestoredJson;
@@ -110,6 +110,15 @@ pub(super) struct VersionView {
     pub(super) added: u64,
 }
 
+/// Why a repository cannot be read.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UnreadableView {
+    /// A stable code.
+    pub(super) code: &'static str,
+    /// For people.
+    pub(super) text: String,
+}
+
 /// How the backups stand.
 #[derive(Serialize, ToSchema)]
 pub(super) struct StatusView {
@@ -132,6 +141,9 @@ pub(super) struct StatusView {
     pub(super) drill_failure: Option<String>,
     /// All versions, the newest first.
     pub(super) versions: Vec<VersionView>,
+    /// Why the versions cannot be listed, if they cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unreadable: Option<UnreadableView>,
 }
 
 /// How thoroughly to check.
@@ -269,7 +281,13 @@ pub(super) struct Keys {
 }
 
 impl StatusView {
-    pub(super) fn new(status: BackupStatus, versions: Vec<BackupVersion>) -> Self {
+    /// What cannot be opened is told beside the rest: an admin then needs the rest most.
+    pub(super) fn new(status: BackupStatus, versions: Result<Vec<BackupVersion>, BackupError>) -> Self {
+        let unreadable = versions.as_ref().err().map(|error| {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            UnreadableView { code: error.code(), text: format!("{error}{cause}") }
+        });
+        let versions = versions.unwrap_or_default();
         let BackupStatus { has_sink, running, made_at, failure, next_at, drilled_at, drill_failure } = status;
         let run = |RunState { what, since, files, read, stored }| RunView { what, since, files, read, stored };
         let versions = versions.into_iter().map(|version| {
@@ -285,6 +303,7 @@ impl StatusView {
             drilled_at,
             drill_failure,
             versions: versions.collect(),
+            unreadable,
         }
     }
 }
