@@ -10,6 +10,12 @@
 
 mod agents;
 mod author;
+mod backup_crash;
+mod backup_damage;
+mod backup_disk;
+mod backup_hosts;
+mod backup_restic;
+mod backup_restore;
 mod crash;
 mod hostile;
 mod lifecycle;

@@ -150,6 +150,20 @@ impl Client {
         self.call(Method::DELETE, path, None).await
     }
 
+    /// The bytes at `path`.
+    ///
+    /// # Errors
+    /// The host could not be reached, or answered with another status than 200.
+    pub async fn download(&self, path: &str) -> Result<Vec<u8>> {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.with_context(|| format!("GET {path}"))?;
+        ensure!(response.status().as_u16() == 200, "GET {path}: {}", response.status());
+        Ok(response.bytes().await.with_context(|| format!("GET {path}"))?.to_vec())
+    }
+
     /// Sends a text message under a key.
     ///
     /// # Errors

@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// The operator's token in every test.
 pub const OPERATOR_TOKEN: &str = "wbo_test-operator-token-that-is-long-enough-0123456789";
 
+/// Where Debian puts the library that sets a program's clock.
+const FAKETIME: [&str; 2] =
+    ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"];
+
 /// A running host. Killed when it is dropped.
 pub struct Host {
     child: Child,
@@ -40,8 +44,30 @@ impl Host {
     /// # Errors
     /// As for [`Host::start`], and if the address is taken.
     pub fn start_on(listen: &str, folder: &Path, extra: &str) -> Result<Self> {
+        Self::spawn(listen, folder, extra, &[])
+    }
+
+    /// The same, with a clock that is ahead by `offset` (or behind, as in `-2h`), for what depends on the time of day.
+    /// `None` if this machine has no `faketime`, which is printed.
+    ///
+    /// # Errors
+    /// As for [`Host::start`].
+    pub fn start_at(offset: &str, folder: &Path, extra: &str) -> Result<Option<Self>> {
+        let library = FAKETIME.iter().find(|library| Path::new(library).exists());
+        let Some(library) = library else {
+            println!("SKIPPED: there is no faketime to set a clock with; run: cargo xtask setup");
+            eprintln!("SKIPPED: there is no faketime to set a clock with; run: cargo xtask setup");
+            return Ok(None);
+        };
+        // Deadlines go by the monotonic clock, which nobody sets.
+        let environment = [("LD_PRELOAD", *library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+        Self::spawn("127.0.0.1:0", folder, extra, &environment).map(Some)
+    }
+
+    fn spawn(listen: &str, folder: &Path, extra: &str, environment: &[(&str, &str)]) -> Result<Self> {
         let config = configure(listen, folder, extra)?;
         let mut command = Command::new(program("warbler")?);
+        command.envs(environment.iter().copied());
         command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::piped());
         let log = fs::File::options().create(true).append(true).open(folder.join("host.log"))?;
         let mut child = command.stderr(log).spawn().context("the host cannot be started")?;

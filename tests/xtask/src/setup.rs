@@ -58,6 +58,14 @@ const NEEDS: &[Need] = &[
         is_there: || shell::has("restic"),
     },
     Need {
+        what: "faketime",
+        for_what: "testing hosts whose clocks differ or are set back",
+        packages: &["libfaketime"],
+        is_there: || {
+            shell::output(Command::new("sh").args(["-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"])).is_some()
+        },
+    },
+    Need {
         what: "pip",
         for_what: "fetching the texts on which false positives are measured",
         packages: &["python3-pip"],
