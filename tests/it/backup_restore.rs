@@ -19,8 +19,8 @@ const MESSAGES: usize = 900;
 const ATTEMPTS: usize = 6;
 
 /// Conversations of the tenant that is restored, and the messages in each.
-const CONVERSATIONS: usize = 8;
-const EACH: usize = 60;
+const CONVERSATIONS: usize = 12;
+const EACH: usize = 40;
 
 fn extra(sink: &Path) -> String {
     format!("{LIMITS}{}", configuration(sink))

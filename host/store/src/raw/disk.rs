@@ -13,6 +13,7 @@ const WELL: u8 = 0;
 const FAILS_TO_WRITE: u8 = 1;
 const FAILS_TO_SYNC: u8 = 2;
 const PANICS: u8 = 3;
+const HAS_NO_ROOM: u8 = 4;
 
 /// Records on a disk that fails when it is told to.
 struct Failing {
@@ -51,6 +52,10 @@ impl Records for Failing {
     fn sync(&self) -> Result<(), StoreError> {
         self.fail_if(FAILS_TO_SYNC)
     }
+
+    fn has_room(&self) -> Result<(), StoreError> {
+        self.fail_if(HAS_NO_ROOM)
+    }
 }
 
 async fn titles(store: &Store) -> Vec<String> {
@@ -79,6 +84,21 @@ async fn a_failed_write_fails_its_appends_and_all_later_ones_and_readers_see_wha
         assert!(store.state().get(&ONE, &key("a/1")).await.unwrap().is_none());
         store.close().await;
     }
+}
+
+#[tokio::test]
+async fn without_room_nothing_is_taken_and_all_goes_on_once_there_is_some() {
+    let disk = Failing::over(Arc::default());
+    let store = over(disk.clone()).await;
+    store.log().append(&ONE, post(1, "kept")).await.unwrap();
+    disk.mood.store(HAS_NO_ROOM, Ordering::SeqCst);
+    store.log().append(&ONE, post(1, "refused")).await.unwrap_err();
+    store.state().commit(&ONE, Vec::new()).await.unwrap_err();
+    assert_eq!(titles(&store).await, ["kept"]);
+    disk.mood.store(WELL, Ordering::SeqCst);
+    store.log().append(&ONE, post(1, "later")).await.unwrap();
+    assert_eq!(titles(&store).await, ["kept", "later"]);
+    assert!(!store.has_failed());
 }
 
 #[tokio::test]
