@@ -10,13 +10,15 @@ use crate::agents::words::Phrase;
 use crate::audit::{Judged, NewEntry};
 use crate::filters::Judgement;
 
-/// The least time between two frames of a reply: tokens of the fastest models come about as often, and a
-/// frame holds the whole text.
+/// The least time between two frames of a reply: tokens of the fastest models come about as often.
 const PACE: Duration = Duration::from_millis(8);
 
-/// The same for a long text, whose frames are long.
-const PACE_OF_LONG: Duration = Duration::from_millis(50);
-const LONG: usize = 2_048;
+/// The longest time between them.
+const SLOWEST: Duration = Duration::from_millis(50);
+
+/// What a reader gets of one reply at the most, in bytes a second. A frame holds the whole text, so that
+/// frames of a long reply come further apart.
+const RATE: u64 = 1 << 20;
 
 /// How long text waits for the end of its sentence before the filters are asked about what there is.
 const PATIENCE: Duration = Duration::from_millis(120);
@@ -181,8 +183,7 @@ impl Show {
 
     /// Time until people may be told again.
     fn until_told(&self) -> Duration {
-        let pace = if self.text.shown().len() > LONG { PACE_OF_LONG } else { PACE };
-        self.told_at.map_or(Duration::ZERO, |at| pace.saturating_sub(at.elapsed()))
+        self.told_at.map_or(Duration::ZERO, |at| pace(self.text.shown().len()).saturating_sub(at.elapsed()))
     }
 
     /// Time until there is something to do without the agent; nothing if there is nothing.
@@ -194,5 +195,24 @@ impl Show {
         let is_due = self.has_filters && self.text.due(true).is_some();
         let check = is_due.then(|| PATIENCE.saturating_sub(self.checked_at.elapsed()));
         [tell, check].into_iter().flatten().min()
+    }
+}
+
+/// The time between two frames that hold `length` bytes each.
+fn pace(length: usize) -> Duration {
+    let bytes = u64::try_from(length).unwrap_or(u64::MAX);
+    Duration::from_micros(bytes.saturating_mul(1_000_000) / RATE).clamp(PACE, SLOWEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_further_apart_as_they_grow() {
+        assert_eq!(pace(0), PACE);
+        assert_eq!(pace(16 << 10), Duration::from_micros(15_625));
+        assert_eq!(pace(1 << 20), SLOWEST);
+        assert_eq!(pace(usize::MAX), SLOWEST);
     }
 }
