@@ -7,6 +7,7 @@ mod dead_letters;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,14 @@ impl Consumer {
             }
         }
         Ok(batch)
+    }
+
+    /// Passes over events that are known to hold nothing for it, without reading them: those that follow
+    /// what it has read. It is written down with the next batch.
+    pub fn pass(&mut self, events: RangeInclusive<Position>) {
+        if events.start().0 <= self.read.0.saturating_add(1) {
+            self.read = self.read.max(*events.end());
+        }
     }
 
     /// The work is done. It is written down with the next batch, or by `checkpoint`.

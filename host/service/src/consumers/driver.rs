@@ -150,6 +150,9 @@ impl<'a> Round<'a> {
 
     /// Takes what there is, as far as it can be held.
     async fn read(&mut self) -> Result<(), StoreError> {
+        if let Some(passed) = self.driver.bell.take_passed() {
+            self.consumer.pass(passed);
+        }
         loop {
             let limit = WINDOW.saturating_sub(self.held()).min(BATCH);
             if limit == 0 {

@@ -69,6 +69,7 @@ on_every_backend! {
     every_event_of_the_tenant_comes_once_in_order_while_nothing_fails,
     what_was_not_acknowledged_comes_again_after_a_restart,
     consumers_of_other_names_have_cursors_of_their_own,
+    what_follows_what_was_read_can_be_passed_over,
     a_failed_delivery_comes_again_when_it_is_due_and_holds_up_nothing,
     retries_survive_a_restart_and_succeed_once,
     what_fails_for_too_long_is_parked_and_can_be_replayed,
@@ -120,6 +121,21 @@ async fn consumers_of_other_names_have_cursors_of_their_own(host: Host) {
     }
     assert!(push.next_batch(9).await.unwrap().is_empty());
     assert_eq!(told(&agent.next_batch(9).await.unwrap()), [("1", 1), ("2", 1)]);
+}
+
+async fn what_follows_what_was_read_can_be_passed_over(host: Host) {
+    fill(&host, 6).await;
+    let clock = Arc::default();
+    let mut first = consumer(&host, &clock, "push").await;
+    let batch = first.next_batch(1).await.unwrap();
+    // The second would be lost with the third.
+    first.pass(Position(3)..=Position(3));
+    first.pass(Position(1)..=Position(4));
+    assert_eq!(told(&first.next_batch(1).await.unwrap()), [("5", 1)]);
+    first.ack(&batch[0]);
+    first.checkpoint().await.unwrap();
+    let mut second = consumer(&host, &clock, "push").await;
+    assert_eq!(told(&second.next_batch(9).await.unwrap()), [("5", 1), ("6", 1)]);
 }
 
 async fn a_failed_delivery_comes_again_when_it_is_due_and_holds_up_nothing(host: Host) {
