@@ -52,7 +52,7 @@ pub(crate) fn compile(arguments: &Arguments) -> Result<()> {
     if project.language != Language::Rust {
         bail!("only Rust projects have core modules");
     }
-    let module = rust::module(&project)?;
+    let module = rust::portable_module(&project)?;
     let out = arguments.out.clone().unwrap_or_else(|| project.default_out());
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let path = out.join(module.file_name().context("the module has no name")?);

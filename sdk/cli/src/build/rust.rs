@@ -15,16 +15,25 @@ use crate::toolchain::{TARGET, Toolchain};
 /// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
-/// Compiles `project` to a core module, and gives its file.
-pub(super) fn module(project: &Project) -> Result<PathBuf> {
+/// What Warbler's engine runs beyond the instructions that compilers take for granted: products of 128
+/// bits, on which public-key cryptography and hashing live
+/// (<https://github.com/WebAssembly/wide-arithmetic>).
+const HOST_FEATURES: &str = "-Ctarget-feature=+wide-arithmetic";
+
+/// Compiles `project` to a core module that any host runs, and gives its file.
+pub(super) fn portable_module(project: &Project) -> Result<PathBuf> {
+    module(project, &[])
+}
+
+fn module(project: &Project, features: &[&str]) -> Result<PathBuf> {
     let toolchain = Toolchain::find()?;
     let heading = format!("compiling {} by {}", project.about.name, toolchain.describe());
-    say::step(&heading, || compile(project, &toolchain))
+    say::step(&heading, || compile(project, &toolchain, features))
 }
 
 /// Compiles `project` and makes a component of it.
 pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
-    let module = module(project)?;
+    let module = module(project, &[HOST_FEATURES])?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     component::from_module(&bytes).context(
         "the compiled module is no plugin: does its lib.rs end with \
@@ -33,13 +42,15 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
 }
 
 /// Compiles, and gives the core module's file.
-fn compile(project: &Project, toolchain: &Toolchain) -> Result<PathBuf> {
+fn compile(project: &Project, toolchain: &Toolchain, features: &[&str]) -> Result<PathBuf> {
     let mut cargo = toolchain.cargo_build();
     // Apart from the native build, which another compiler may do: they would discard each other's work.
     let target = project.target.join("warbler").join("guest");
     cargo.current_dir(&project.folder).arg("--lib").arg("--target-dir").arg(&target);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(project, toolchain).join(FLAG_SEPARATOR));
+    let mut flags = private_paths(project, toolchain);
+    flags.extend(features.iter().map(ToString::to_string));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(FLAG_SEPARATOR));
     cargo.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = run(&mut cargo)?;
     module_in(&output).with_context(|| format!("cargo made no WebAssembly module of {}", project.about.name))
@@ -55,7 +66,7 @@ fn run(cargo: &mut Command) -> Result<Vec<u8>> {
 
 /// Flags that keep this machine's paths out of the code, so that the same source gives the same bytes
 /// everywhere.
-fn flags(project: &Project, toolchain: &Toolchain) -> Vec<String> {
+fn private_paths(project: &Project, toolchain: &Toolchain) -> Vec<String> {
     let mut renamed = Vec::new();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
