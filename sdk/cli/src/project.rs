@@ -45,6 +45,8 @@ pub(crate) struct Project {
     pub(crate) target: PathBuf,
     /// Folders whose paths must not appear in the component, with what stands for them.
     pub(crate) private_paths: Vec<(PathBuf, String)>,
+    /// Whether it is compiled with products of 128 bits as instructions.
+    pub(crate) wide_arithmetic: bool,
     /// What its own file says.
     pub(crate) about: About,
 }
@@ -72,7 +74,8 @@ impl Project {
     }
 
     fn scripted(language: Language, about: About, folder: PathBuf) -> Self {
-        Self { target: folder.join("target"), folder, language, private_paths: Vec::new(), about }
+        let (target, private_paths) = (folder.join("target"), Vec::new());
+        Self { folder, language, target, private_paths, wide_arithmetic: false, about }
     }
 
     /// Where its package goes unless told otherwise: the same place whatever the settings of cargo are.

@@ -15,10 +15,10 @@ use crate::toolchain::{TARGET, Toolchain};
 /// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
-/// What Warbler's engine runs beyond the instructions that compilers take for granted: products of 128
-/// bits, on which public-key cryptography and hashing live
+/// Products of 128 bits in one instruction: public-key cryptography computes with them several times as
+/// fast. The compiler calls the instructions unstable, the engine has them
 /// (<https://github.com/WebAssembly/wide-arithmetic>).
-const HOST_FEATURES: &str = "-Ctarget-feature=+wide-arithmetic";
+const WIDE_ARITHMETIC: &str = "-Ctarget-feature=+wide-arithmetic";
 
 /// Compiles `project` to a core module that any host runs, and gives its file.
 pub(super) fn portable_module(project: &Project) -> Result<PathBuf> {
@@ -33,7 +33,8 @@ fn module(project: &Project, features: &[&str]) -> Result<PathBuf> {
 
 /// Compiles `project` and makes a component of it.
 pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
-    let module = module(project, &[HOST_FEATURES])?;
+    let features: &[&str] = if project.wide_arithmetic { &[WIDE_ARITHMETIC] } else { &[] };
+    let module = module(project, features)?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     component::from_module(&bytes).context(
         "the compiled module is no plugin: does its lib.rs end with \

@@ -30,6 +30,22 @@ struct Package {
     /// `None` for packages that lie on this machine.
     source: Option<String>,
     targets: Vec<Target>,
+    metadata: Option<Tables>,
+}
+
+/// The `package.metadata` of a project.
+#[derive(Deserialize)]
+struct Tables {
+    #[serde(default)]
+    warbler: Settings,
+}
+
+/// `[package.metadata.warbler]`: how a plugin is to be built.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    #[serde(default)]
+    wide_arithmetic: bool,
 }
 
 #[derive(Deserialize)]
@@ -60,8 +76,9 @@ pub(super) fn open(folder: PathBuf) -> Result<Project> {
         source: package.repository.clone(),
         homepage: package.homepage.clone(),
     };
-    let private_paths = private_paths(&metadata);
-    Ok(Project { folder, language: Language::Rust, target: metadata.target_directory, private_paths, about })
+    let wide_arithmetic = package.metadata.as_ref().is_some_and(|tables| tables.warbler.wide_arithmetic);
+    let (private_paths, target) = (private_paths(&metadata), metadata.target_directory);
+    Ok(Project { folder, language: Language::Rust, target, private_paths, wide_arithmetic, about })
 }
 
 /// Where packages outside the workspace come from: cargo gives the compiler absolute paths of those
