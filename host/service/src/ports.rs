@@ -66,11 +66,25 @@ pub struct AgentPorts {
     pub tools: Arc<dyn ToolClient>,
     /// Reads documents and finds passages.
     pub knowledge: Arc<dyn Knowledge>,
+    /// Agents that tests put in the place of plugins; they outlive a restart, as installations do.
+    #[cfg(test)]
+    pub(crate) stand_ins: Arc<StandIns>,
 }
+
+#[cfg(test)]
+pub(crate) type StandIns = parking_lot::Mutex<
+    std::collections::HashMap<warbler_domain::InstallationId, crate::LiveHook<dyn warbler_domain::Agent>>,
+>;
 
 impl Default for AgentPorts {
     fn default() -> Self {
-        Self { models: Arc::new(Nothing), tools: Arc::new(Nothing), knowledge: Arc::new(Nothing) }
+        Self {
+            models: Arc::new(Nothing),
+            tools: Arc::new(Nothing),
+            knowledge: Arc::new(Nothing),
+            #[cfg(test)]
+            stand_ins: Arc::default(),
+        }
     }
 }
 

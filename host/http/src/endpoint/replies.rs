@@ -39,12 +39,12 @@ enum ApprovalStateJson {
     Approved,
     /// A person said no.
     Denied,
-    /// Nobody answered in time.
+    /// Nobody answered in time, or while the reply was being written.
     Expired,
 }
 
 /// An agent's question whether it may call a tool. The message of the type `tool-approval` that asks it has the
-/// same fields.
+/// same fields; it is edited when the question is answered, or can be answered no more.
 #[derive(Serialize, ToSchema)]
 struct ApprovalJson {
     /// Its identifier.
@@ -53,6 +53,12 @@ struct ApprovalJson {
     /// Which agent asks.
     #[schema(value_type = String, format = "uuid")]
     agent: UserId,
+    /// The message that asks.
+    #[schema(value_type = String, format = "uuid")]
+    message: MessageId,
+    /// The reply that waits for the answer.
+    #[schema(value_type = String, format = "uuid")]
+    reply: MessageId,
     /// Which tool it wants to call.
     tool: String,
     /// With which arguments: JSON, cut if they are long.
@@ -63,6 +69,10 @@ struct ApprovalJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     by: Option<UserId>,
+    /// When it was answered, or given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "date-time")]
+    decided_at: Option<Timestamp>,
     /// Until when it can be answered.
     #[schema(value_type = String, format = "date-time")]
     expires_at: Timestamp,
@@ -106,13 +116,13 @@ async fn answer(
 
 impl From<Approval> for ApprovalJson {
     fn from(approval: Approval) -> Self {
-        let Approval { id, agent, tool, arguments, state, by, expires_at } = approval;
+        let Approval { id, agent, message, reply, tool, arguments, state, by, decided_at, expires_at } = approval;
         let state = match state {
             ApprovalState::Waiting => ApprovalStateJson::Waiting,
             ApprovalState::Approved => ApprovalStateJson::Approved,
             ApprovalState::Denied => ApprovalStateJson::Denied,
             ApprovalState::Expired => ApprovalStateJson::Expired,
         };
-        Self { id, agent, tool, arguments, state, by, expires_at }
+        Self { id, agent, message, reply, tool, arguments, state, by, decided_at, expires_at }
     }
 }

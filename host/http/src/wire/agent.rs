@@ -50,6 +50,9 @@ pub(crate) struct SettingsJson {
     knowledge: bool,
     /// Tools that it may use.
     tools: Vec<ToolGrantJson>,
+    /// Where its links may lead though nothing that it was given has them: hosts such as `docs.example.com`, and
+    /// addresses below which all may. Links from nowhere are flagged. At most 64, of 200 bytes each.
+    links: Vec<String>,
     /// Most messages of agents in a row after which it still answers an agent: 0 to 20; 3 unless given.
     most_hops: u32,
     /// Most replies of agents to one another within `window_seconds`: 1 to 1000; 20 unless given.
@@ -112,6 +115,7 @@ impl From<AgentSettings> for SettingsJson {
             concurrent_replies: settings.concurrent_replies,
             knowledge: settings.knowledge,
             tools: settings.tools.into_iter().map(grant).collect(),
+            links: settings.links,
             most_hops: settings.most_hops,
             window_replies: settings.window_replies,
             window_seconds: settings.window_seconds,
@@ -133,6 +137,7 @@ impl From<SettingsJson> for AgentSettings {
             concurrent_replies: settings.concurrent_replies,
             knowledge: settings.knowledge,
             tools: settings.tools.into_iter().map(grant).collect(),
+            links: settings.links,
             most_hops: settings.most_hops,
             window_replies: settings.window_replies,
             window_seconds: settings.window_seconds,

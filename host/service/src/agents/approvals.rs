@@ -1,9 +1,12 @@
 //! Asking a person before a tool is called: a message in the conversation, and the answer of a member.
 //!
 //! An approval belongs to one reply, tool and set of arguments, so that a reply which is written again after a
-//! crash finds the answer that was given, and nobody is asked twice.
+//! crash finds the answer that was given, and nobody is asked twice. When it is answered, or can be answered no
+//! more, the message that asks is edited, so that everybody sees by whom and when, and nobody is asked in vain.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,13 +14,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
-use warbler_domain::{ConversationId, Expect, Right, StateKey, StoreError, TenantId, Timestamp, UserId};
+use warbler_domain::{
+    ConversationId, Expect, MessageId, Right, StateKey, StoreError, TenantId, TenantScope, Timestamp, UserId,
+};
 
-use super::reply::Reply;
+use super::reply::{Reply, message_id};
 use super::{Agents, Inner};
 use crate::audit::{Actor, NewEntry};
 use crate::messages::{self, Addition};
-use crate::{Caller, NewBody, Send, Sent, ServiceError, records};
+use crate::{Caller, Edit, Messages, NewBody, Send, Sent, ServiceError, records};
 
 /// The kind of the message that asks.
 pub(super) const APPROVAL: &str = "tool-approval";
@@ -35,7 +40,7 @@ pub enum ApprovalState {
     Approved,
     /// A person said no.
     Denied,
-    /// Nobody answered in time.
+    /// Nobody answered in time, or while the reply was being written.
     Expired,
 }
 
@@ -46,6 +51,10 @@ pub struct Approval {
     pub id: Uuid,
     /// Which agent asks.
     pub agent: UserId,
+    /// The message that asks, which shows what became of it.
+    pub message: MessageId,
+    /// The reply that waits for the answer.
+    pub reply: MessageId,
     /// Which tool it wants to call, by its full name.
     pub tool: String,
     /// With which arguments: JSON, cut if they are long.
@@ -54,6 +63,9 @@ pub struct Approval {
     pub state: ApprovalState,
     /// Who answered.
     pub by: Option<UserId>,
+    /// When it was answered, or given up.
+    #[serde(default)]
+    pub decided_at: Option<Timestamp>,
     /// Until when it can be answered.
     pub expires_at: Timestamp,
 }
@@ -97,19 +109,27 @@ impl Reply {
         // RFC 9562, 5.8: a UUID whose bits are the maker's own.
         let id = uuid::Builder::from_custom_bytes(id).into_uuid();
         let state = &*core.ports.state;
+        self.asked.lock().push(id);
         let found = records::get::<Approval>(state, &self.scope, &key(conversation, id), "approval").await?;
         let approval = match found {
-            Some((approval, _)) if approval.state != ApprovalState::Waiting => return Ok(approval.state),
+            Some((approval, _)) if approval.state != ApprovalState::Waiting => {
+                // The host may have been stopped before people were shown.
+                show(&self.inner, &self.scope, conversation, &approval).await;
+                return Ok(approval.state);
+            }
             Some((approval, _)) => approval,
             None => {
                 let patience = Duration::from_secs(self.agent.settings.approval_seconds);
                 let approval = Approval {
                     id,
                     agent: self.agent.user,
+                    message: message_id(self.trigger.id, id.as_bytes()),
+                    reply: self.id,
                     tool: tool.to_owned(),
                     arguments: arguments.get(..arguments.floor_char_boundary(ARGUMENTS)).unwrap_or_default().to_owned(),
                     state: ApprovalState::Waiting,
                     by: None,
+                    decided_at: None,
                     expires_at: core.now().after(patience),
                 };
                 let write = records::put(key(conversation, id), &approval, Expect::Absent)?;
@@ -131,20 +151,75 @@ impl Reply {
     /// The message that asks. It passes the filters, since arguments are a model's words.
     async fn post(&self, approval: &Approval) -> Result<(), ServiceError> {
         let core = &*self.inner.core;
-        let json = serde_json::to_string(approval)
-            .map_err(|_| ServiceError::Internal { what: "an approval cannot be written" })?;
         let send = Send {
             conversation: self.trigger.conversation,
             key: format!("approval-{}", approval.id),
-            body: NewBody::Custom { kind: APPROVAL.to_owned(), json },
+            body: body(approval)?,
             reply_to: None,
             mentions: Vec::new(),
         };
-        let prepared = messages::prepare_with(core, &self.caller, send, Addition::default()).await?;
+        let addition = Addition { id: Some(approval.message), ..Addition::default() };
+        let prepared = messages::prepare_with(core, &self.caller, send, addition).await?;
         match messages::commit(core, prepared).await? {
             Sent::Committed(_) => Ok(()),
             Sent::Held { .. } => Err(ServiceError::Conflict { what: "the question is held for review" }),
         }
+    }
+
+    /// Nobody waits for an answer any more: what was asked and not answered is over.
+    pub(super) async fn stop_asking(&self) -> Result<(), ServiceError> {
+        let mut asked = std::mem::take(&mut *self.asked.lock());
+        if self.is_again.load(Ordering::Relaxed) {
+            // What was asked before the host was stopped, and not again since.
+            let (state, prefix) =
+                (&*self.inner.core.ports.state, records::under("approval", &[&self.trigger.conversation]));
+            for (_, kept) in records::scan_all(state, &self.scope, &prefix, usize::MAX).await? {
+                let approval = records::decode::<Approval>(&kept, "approval")?;
+                asked.extend((approval.reply == self.id).then_some(approval.id));
+            }
+        }
+        for id in asked {
+            match decide(&self.inner, &self.caller, self.trigger.conversation, id, None).await {
+                Ok(_) | Err(ServiceError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The content of the message that asks, and that shows the answer later.
+fn body(approval: &Approval) -> Result<NewBody, ServiceError> {
+    let json = serde_json::to_string(approval);
+    let json = json.map_err(|_| ServiceError::Internal { what: "an approval cannot be written" })?;
+    Ok(NewBody::Custom { kind: APPROVAL.to_owned(), json })
+}
+
+/// Shows in the message that asked what became of the question. The answer counts even where it cannot be shown.
+async fn show(inner: &Inner, scope: &TenantScope, conversation: ConversationId, approval: &Approval) {
+    if let Err(error) = try_show(inner, scope, conversation, approval).await {
+        tracing::warn!(%error, approval = %approval.id, "an answered approval is still shown as a question");
+    }
+}
+
+async fn try_show(
+    inner: &Inner,
+    scope: &TenantScope,
+    conversation: ConversationId,
+    approval: &Approval,
+) -> Result<(), ServiceError> {
+    let Some(agent) = inner.core.person(scope, approval.agent).await? else { return Ok(()) };
+    let edit = Edit {
+        conversation,
+        message: approval.message,
+        key: Some(format!("approval-{}-over", approval.id)),
+        body: body(approval)?,
+    };
+    let agent = Caller::agent(*scope, agent, &inner.core.options.rates);
+    match Messages::new(Arc::clone(&inner.core)).edit(&agent, edit).await {
+        // The question was never posted, was recalled, or its agent left the conversation.
+        Ok(_) | Err(ServiceError::NotFound { .. } | ServiceError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -212,7 +287,8 @@ async fn decide(
             Some(false) if in_time => ApprovalState::Denied,
             _ => ApprovalState::Expired,
         };
-        approval.by = approve.map(|_| by.user());
+        approval.by = approve.filter(|_| approval.state != ApprovalState::Expired).map(|_| by.user());
+        approval.decided_at = Some(core.now());
         let actor = if approve.is_some() { Actor::User { id: by.user() } } else { Actor::Host };
         let entry = NewEntry::new(actor, "agent.tool.approval")
             .subject("agent", &approval.agent)
@@ -222,6 +298,8 @@ async fn decide(
             .detail("state", serde_json::to_value(approval.state).unwrap_or_default());
         match core.audit.commit(scope, vec![records::put(key.clone(), &approval, expect)?], entry).await {
             Ok(_) => {
+                // Before the reply goes on, so that its words come after the answer.
+                show(inner, scope, conversation, &approval).await;
                 inner.approvals.tell(scope.tenant(), id, approval.state);
                 return Ok(approval);
             }

@@ -9,6 +9,7 @@ use warbler_domain::{
     Timestamp, UserId,
 };
 
+use super::links;
 use super::record::{AgentRecord, GroupRule};
 use crate::ServiceError;
 use crate::conversations::Room;
@@ -21,6 +22,14 @@ const PAGE: usize = 100;
 /// Most messages that an agent is given.
 pub(super) const MOST: usize = 50;
 
+/// A message that an agent may see.
+pub(super) struct Seen {
+    /// The message.
+    pub(super) message: Submission,
+    /// Whether links in it may be repeated.
+    pub(super) is_source: bool,
+}
+
 /// The messages before `before` that `agent` may see, oldest first, at most `limit`.
 pub(super) async fn seen(
     core: &Core,
@@ -29,7 +38,7 @@ pub(super) async fn seen(
     agent: &AgentRecord,
     before: Sequence,
     limit: usize,
-) -> Result<Vec<Submission>, ServiceError> {
+) -> Result<Vec<Seen>, ServiceError> {
     let limit = limit.min(MOST);
     let Some(since) = joined_at(room, agent.user) else { return Ok(Vec::new()) };
     let sees_all = room.conversation.kind != ConversationKind::Group || agent.settings.groups == GroupRule::Always;
@@ -58,7 +67,9 @@ pub(super) async fn seen(
     for event in found {
         let EventKind::Posted { message } = &event.kind else { continue };
         if seen.len() < limit && (sees_all || is_addressed(message)) {
-            seen.extend(submission(core, scope, room, &event, message).await?);
+            let is_source = message.sender != agent.user || !links::is_flagged(message);
+            let submission = submission(core, scope, room, &event, message).await?;
+            seen.extend(submission.map(|message| Seen { message, is_source }));
         }
     }
     seen.reverse();

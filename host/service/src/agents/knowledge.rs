@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use warbler_domain::{
-    ByteStream, Chunk, ConversationId, Expect, IndexedDocument, KnowledgeError, KnowledgeQuery, Passage, Right,
-    StateKey, StoreError, TenantId, TenantScope, Timestamp, UserId,
+    ByteStream, Chunk, ConversationId, Expect, IndexedDocument, KnowledgeError, KnowledgeQuery, ModelError, Passage,
+    Right, StateKey, StoreError, TenantId, TenantScope, Timestamp, UserId,
 };
 
 use super::Inner;
@@ -99,10 +99,11 @@ impl KnowledgeShelf {
         Self { core: Arc::clone(core), models: models.clone(), filled: Mutex::default() }
     }
 
-    /// Passages that `conversation` may see, best first.
+    /// Passages that `conversation` may see, best first, for `user`, to whom the costs are counted.
     pub(super) async fn search(
         &self,
         scope: &TenantScope,
+        user: UserId,
         query: &str,
         conversation: ConversationId,
         limit: usize,
@@ -113,7 +114,7 @@ impl KnowledgeShelf {
             return Ok(Vec::new());
         }
         // Without a vector words alone decide: a model that is down makes answers worse, not none.
-        let vector = match self.models.embed(vec![text.clone()]).await {
+        let vector = match self.models.embed(scope, user, vec![text.clone()]).await {
             Some(Ok(mut vectors)) => vectors.pop(),
             Some(Err(error)) => {
                 tracing::warn!(%error, "a search goes by words alone");
@@ -172,13 +173,16 @@ impl KnowledgeShelf {
     }
 
     /// Gives the pieces vectors, if the operator has set a model up for that.
-    async fn vectors(&self, chunks: &mut [Chunk]) -> Result<bool, ServiceError> {
+    async fn vectors(&self, scope: &TenantScope, user: UserId, chunks: &mut [Chunk]) -> Result<bool, ServiceError> {
         for batch in chunks.chunks_mut(BATCH) {
             let texts = batch.iter().map(|chunk| chunk.text.clone()).collect();
-            let Some(vectors) = self.models.embed(texts).await else { return Ok(false) };
-            let vectors = vectors.map_err(|error| {
-                tracing::warn!(%error, "a document got no vectors");
-                ServiceError::Unavailable { what: "the model that makes vectors does not answer" }
+            let Some(vectors) = self.models.embed(scope, user, texts).await else { return Ok(false) };
+            let vectors = vectors.map_err(|error| match error {
+                ModelError::OverBudget => ServiceError::Conflict { what: "the budget for models is spent for today" },
+                error => {
+                    tracing::warn!(%error, "a document got no vectors");
+                    ServiceError::Unavailable { what: "the model that makes vectors does not answer" }
+                }
             })?;
             for (chunk, vector) in batch.iter_mut().zip(vectors) {
                 chunk.vector = Some(vector);
@@ -245,7 +249,8 @@ impl KnowledgeBase {
     ///
     /// # Errors
     /// `Forbidden`, `Invalid` if it cannot be read, `TooLarge`, `NotFound` if there is no such conversation,
-    /// `Unavailable` if its vectors could not be made, `SessionEnded`, or the store failed.
+    /// `Unavailable` if its vectors could not be made, `Conflict` if the budget for them is spent,
+    /// `SessionEnded`, or the store failed.
     pub async fn add(&self, caller: &Caller, new: NewDocument, bytes: ByteStream) -> Result<Document, ServiceError> {
         caller.require(Right::ManageAgents)?;
         let (core, library, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
@@ -291,7 +296,7 @@ impl KnowledgeBase {
         let _mark = bytes.split_to(id.as_bytes().len().min(bytes.len()));
         let media_type = new.media_type.to_ascii_lowercase();
         let mut chunks = core.ports.agents.knowledge.read(&media_type, bytes).await.map_err(failed)?;
-        let has_vectors = library.vectors(&mut chunks).await?;
+        let has_vectors = library.vectors(scope, caller.user(), &mut chunks).await?;
         let json = serde_json::to_vec(&Pieces { id, chunks: (&chunks).into() });
         let json = json.map_err(|_| ServiceError::Internal { what: "pieces of a document" })?;
         let stream = futures::stream::iter([Ok(Bytes::from(json))]).boxed();
@@ -355,7 +360,7 @@ impl KnowledgeBase {
         caller.require(Right::ManageAgents)?;
         // Without a conversation: what every one of them may see, since none has this identifier.
         let conversation = conversation.unwrap_or(ConversationId::from_uuid(Uuid::nil()));
-        self.inner.knowledge.search(caller.scope(), query, conversation, limit.clamp(1, 50)).await
+        self.inner.knowledge.search(caller.scope(), caller.user(), query, conversation, limit.clamp(1, 50)).await
     }
 }
 

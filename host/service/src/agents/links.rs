@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use warbler_domain::Finding;
+use serde_json::Value;
+use warbler_domain::{Finding, Message};
 
 /// The label and the rule of a link from nowhere.
 pub(super) const LABEL: &str = "link";
@@ -13,12 +14,39 @@ const STARTS: [&str; 3] = ["https://", "http://", "www."];
 
 /// The links that an agent was given, in normal form.
 #[derive(Debug, Default)]
-pub(super) struct Sources(HashSet<String>);
+pub(super) struct Sources {
+    given: HashSet<String>,
+    /// Where links may lead that nobody gave: beginnings of them.
+    allowed: Vec<String>,
+}
 
 impl Sources {
+    /// No source yet; links to the `allowed` hosts, and below the allowed addresses, need none.
+    pub(super) fn new(allowed: &[String]) -> Self {
+        let allowed = allowed.iter().map(|link| normal(link.trim())).filter(|link| !link.is_empty()).collect();
+        Self { given: HashSet::new(), allowed }
+    }
+
     /// Adds the links of something that the agent was given.
     pub(super) fn add(&mut self, text: &str) {
-        self.0.extend(links(text).map(|(start, end)| normal(text.get(start..end).unwrap_or_default())));
+        self.given.extend(links(text).map(|(start, end)| normal(text.get(start..end).unwrap_or_default())));
+    }
+
+    /// Adds the links of a JSON document's strings, such as an installation's configuration.
+    pub(super) fn add_json(&mut self, json: &str) {
+        match serde_json::from_str::<Value>(json) {
+            Ok(value) => self.add_value(&value),
+            Err(_) => self.add(json),
+        }
+    }
+
+    fn add_value(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.add(text),
+            Value::Array(values) => values.iter().for_each(|value| self.add_value(value)),
+            Value::Object(fields) => fields.values().for_each(|value| self.add_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     /// The links of `reply` that come from no source.
@@ -36,8 +64,18 @@ impl Sources {
     }
 
     fn has(&self, link: &str) -> bool {
-        self.0.contains(&normal(link))
+        let link = normal(link);
+        let is_below = |start: &String| {
+            link.strip_prefix(start.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+        };
+        self.given.contains(&link) || self.allowed.iter().any(is_below)
     }
+}
+
+/// Whether a message that an agent wrote was flagged for a link from nowhere. Any other one is a source of what it
+/// says next: what it was given once is not made up when it says it again.
+pub(super) fn is_flagged(message: &Message) -> bool {
+    message.receipts.iter().any(|receipt| receipt.findings.iter().any(|finding| finding.rule == RULE))
 }
 
 /// The places of links in `text`, in order.
@@ -110,6 +148,35 @@ mod tests {
         let missing = sources.missing(reply);
         assert_eq!(missing.len(), 1);
         assert_eq!(&reply[missing[0].start as usize..missing[0].end as usize], "https://evil.example/login");
+    }
+
+    #[test]
+    fn links_in_a_configuration_are_sources_wherever_they_stand_in_it() {
+        let mut sources = Sources::default();
+        sources.add_json(
+            r#"{"persona":"Refer to \"https:\/\/a.example\/help\".\nBe brief.","entries":[{"answer":{"zh":"见https://b.example/zh。"}}]}"#,
+        );
+        assert!(sources.missing("https://a.example/help and https://b.example/zh").is_empty());
+        assert_eq!(sources.missing("https://a.example/").len(), 1);
+        sources.add_json("not JSON: https://c.example");
+        assert!(sources.missing("https://c.example").is_empty());
+    }
+
+    #[test]
+    fn below_an_allowed_address_every_link_is_known_and_beside_it_none() {
+        let allowed = ["docs.example.com", "https://shop.example/help/", " "].map(str::to_owned);
+        let sources = Sources::new(&allowed);
+        for link in ["https://docs.example.com", "http://DOCS.example.com/a?b", "https://shop.example/help#top"] {
+            assert!(sources.missing(link).is_empty(), "{link}");
+        }
+        for link in [
+            "https://docs.example.com.evil.example/",
+            "https://docs.example.com@evil.example/",
+            "https://shop.example/helpless",
+            "https://shop.example/",
+        ] {
+            assert_eq!(sources.missing(link).len(), 1, "{link}");
+        }
     }
 
     #[test]

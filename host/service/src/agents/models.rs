@@ -239,10 +239,18 @@ impl Models {
         }
     }
 
-    /// Vectors by the operator's default model for that; nothing where there is none.
-    pub(super) async fn embed(&self, texts: Vec<String>) -> Option<Result<Vec<Vec<f32>>, ModelError>> {
-        let record = self.inner.default_of(ModelKind::Embeddings)?.1;
-        Some(self.inner.client.embed(&record.endpoint(), texts).await)
+    /// Vectors by the operator's default model for that, counted as `user`'s; nothing where there is none.
+    pub(super) async fn embed(
+        &self,
+        scope: &TenantScope,
+        user: UserId,
+        texts: Vec<String>,
+    ) -> Option<Result<Vec<Vec<f32>>, ModelError>> {
+        let model = self.inner.default_of(ModelKind::Embeddings)?;
+        if let Err(error) = self.inner.check_budget(scope, user, None).await {
+            return Some(Err(error));
+        }
+        Some(self.inner.embed(*scope, user, model, texts).await)
     }
 }
 

@@ -56,6 +56,9 @@ pub struct AgentSettings {
     pub knowledge: bool,
     /// Tools that it may use.
     pub tools: Vec<ToolGrant>,
+    /// Where its links may lead though nothing that it was given has them: hosts, and addresses below which all
+    /// may. At most 64, of 200 bytes each.
+    pub links: Vec<String>,
     /// Most messages of agents in a row after which it still answers an agent: 0 to 20.
     pub most_hops: u32,
     /// Most replies of agents to one another in a conversation within `window_seconds`: 1 to 1,000. What a
@@ -76,6 +79,7 @@ impl Default for AgentSettings {
             concurrent_replies: None,
             knowledge: true,
             tools: Vec::new(),
+            links: Vec::new(),
             // Enough for an agent that asks another one, hears from it and thanks it; a loop ends there.
             most_hops: 3,
             window_replies: 20,
@@ -88,6 +92,10 @@ impl Default for AgentSettings {
 /// Most grants of tools of one agent, and longest name in one.
 const GRANTS: usize = 64;
 const NAME: usize = 64;
+
+/// Most places to which its links may lead, and the longest of them, in bytes.
+const LINKS: usize = 64;
+const LINK: usize = 200;
 
 impl AgentSettings {
     /// The window within which replies are counted.
@@ -104,9 +112,16 @@ impl AgentSettings {
         if let Some(replies) = self.concurrent_replies {
             within("settings.concurrent_replies", replies.into(), 1, 10_000)?;
         }
-        if self.tools.len() > GRANTS {
-            let (problem, limit) = (format!("must be at most {GRANTS}"), u64::try_from(GRANTS).ok());
-            return Err(ServiceError::Invalid { field: "settings.tools", problem, limit });
+        for (field, count, most) in
+            [("settings.tools", self.tools.len(), GRANTS), ("settings.links", self.links.len(), LINKS)]
+        {
+            if count > most {
+                let (problem, limit) = (format!("must be at most {most}"), u64::try_from(most).ok());
+                return Err(ServiceError::Invalid { field, problem, limit });
+            }
+        }
+        if self.links.iter().any(|link| link.trim().is_empty() || link.len() > LINK) {
+            return Err(ServiceError::length("settings.links", LINK));
         }
         let names = self.tools.iter().flat_map(|grant| [Some(&grant.server), grant.tool.as_ref()]).flatten();
         if names.chain(&self.model).any(|name| name.is_empty() || name.len() > NAME) {

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use warbler_domain::{AgentContext, MessageId, Reason, Signal, Submission, TenantScope, UserId};
+use warbler_domain::{AgentContext, MessageId, Reason, Signal, Submission, TenantScope};
 
 pub(super) use ending::{Ended, Ending};
 
@@ -58,6 +58,10 @@ pub(super) struct Reply {
     pub(super) over_budget: Arc<AtomicBool>,
     /// Calls of tools so far, which tell approvals of equal calls apart.
     pub(super) calls: AtomicU32,
+    /// Questions to people, asked so far.
+    pub(super) asked: SyncMutex<Vec<Uuid>>,
+    /// Whether it was begun before, by a host that was stopped or in an attempt that failed.
+    pub(super) is_again: AtomicBool,
 }
 
 /// What is shown of it.
@@ -99,7 +103,7 @@ impl Reply {
         (trigger, locale): (Submission, Option<String>),
     ) -> Arc<Self> {
         let text = trigger.body.text().unwrap_or_default();
-        let mut sources = Sources::default();
+        let mut sources = Sources::new(&agent.settings.links);
         sources.add(text);
         let show = Show {
             text: Growing::default(),
@@ -112,7 +116,7 @@ impl Reply {
             is_full: false,
         };
         Arc::new(Self {
-            id: message_id(trigger.id, agent.user),
+            id: message_id(trigger.id, agent.user.as_bytes()),
             language: Language::of(text, locale.as_deref()),
             inner: Arc::clone(inner),
             scope,
@@ -128,6 +132,8 @@ impl Reply {
             handed_off: SyncMutex::default(),
             over_budget: Arc::default(),
             calls: AtomicU32::new(0),
+            asked: SyncMutex::default(),
+            is_again: AtomicBool::new(false),
         })
     }
 
@@ -148,7 +154,8 @@ impl Reply {
     pub(super) async fn write(self: &Arc<Self>, hook: &LiveHook<dyn warbler_domain::Agent>) -> Outcome {
         let key = (self.scope.tenant(), self.trigger.conversation, self.id);
         let _underway = self.inner.running.enter(key, self.agent.user, self.stop.clone());
-        self.tell_typing().await;
+        // What an admin wrote for it is no invention of a model.
+        self.sources.lock().add_json(&hook.config);
         let context = AgentContext {
             turn: Arc::new(super::turn::Turn(Arc::clone(self))),
             models: Arc::new(self.inner.models.lend(self, hook)),
@@ -172,7 +179,8 @@ impl Reply {
         if self.broken.is_cancelled() { Outcome::Broken } else { outcome }
     }
 
-    async fn tell_typing(&self) {
+    /// Tells people that there will be an answer.
+    pub(super) async fn tell_typing(&self) {
         let signal = Signal::Typing { conversation: self.trigger.conversation, user: self.agent.user };
         if let Err(error) = self.inner.core.ports.feed.publish(&self.scope, signal).await {
             tracing::debug!(%error, "nobody was told that an agent is typing");
@@ -185,13 +193,13 @@ impl Reply {
     }
 }
 
-/// The identifier of the reply of `agent` to `trigger`: a `UUIDv7` of the trigger's time whose random part
-/// follows from both.
-fn message_id(trigger: MessageId, agent: UserId) -> MessageId {
+/// The identifier of a message that follows from `trigger`, such as the reply of an agent, by what tells it from
+/// others that do: a `UUIDv7` of the trigger's time whose random part follows from both.
+pub(super) fn message_id(trigger: MessageId, of: &[u8]) -> MessageId {
     let digest: [u8; 32] = Sha256::new()
         .chain_update(b"warbler agent reply")
         .chain_update(trigger.as_bytes())
-        .chain_update(agent.as_bytes())
+        .chain_update(of)
         .finalize()
         .into();
     let (random, _) = digest.split_at(8);
@@ -205,15 +213,17 @@ fn message_id(trigger: MessageId, agent: UserId) -> MessageId {
 
 #[cfg(test)]
 mod tests {
+    use warbler_domain::UserId;
+
     use super::*;
 
     #[test]
     fn the_identifier_of_a_reply_follows_from_its_trigger_and_sorts_with_it() {
         let trigger = MessageId::from_uuid(Uuid::now_v7());
         let (one, two) = (UserId::from_uuid(Uuid::now_v7()), UserId::from_uuid(Uuid::now_v7()));
-        let id = message_id(trigger, one);
-        assert_eq!(id, message_id(trigger, one));
-        assert_ne!(id, message_id(trigger, two));
+        let id = message_id(trigger, one.as_bytes());
+        assert_eq!(id, message_id(trigger, one.as_bytes()));
+        assert_ne!(id, message_id(trigger, two.as_bytes()));
         assert_ne!(id, trigger);
         assert_eq!(id.as_uuid().get_version_num(), 7);
         assert_eq!(id.as_uuid().get_timestamp(), trigger.as_uuid().get_timestamp());

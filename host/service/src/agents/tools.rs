@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use warbler_domain::{Expect, Right, TenantId, TenantScope, Tool, ToolConnection, ToolError};
 
@@ -34,10 +35,16 @@ const ARGUMENTS: usize = 64 * 1024;
 /// Time beyond a server's own limit after which the host stops waiting for whoever should have kept it.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The least time that a server has to start: programs load their libraries first.
+const START: Duration = Duration::from_secs(16);
+
+/// A connection, once it is made.
+type Place = OnceCell<Arc<dyn ToolConnection>>;
+
 /// Connections to tool servers, and who makes them.
 pub(super) struct ToolShelf {
     core: Arc<Core>,
-    connections: Mutex<HashMap<(TenantId, String), Arc<dyn ToolConnection>>>,
+    connections: Mutex<HashMap<(TenantId, String), Arc<Place>>>,
 }
 
 impl ToolShelf {
@@ -82,15 +89,13 @@ impl ToolShelf {
         // What was allowed once may not be any more.
         record.allowed(&self.core.options.agents).map_err(|error| unreachable(&error.to_string()))?;
         let timeout = Duration::from_millis(record.timeout_ms).saturating_add(GRACE);
-        let key = (scope.tenant(), name.to_owned());
-        if let Some(connection) = self.connections.lock().get(&key) {
-            return Ok((Arc::clone(connection), timeout));
-        }
-        let connecting = self.core.ports.agents.tools.connect(record.server());
-        let connected = tokio::time::timeout(timeout, connecting).await;
-        let connection = connected.unwrap_or(Err(ToolError::TimedOut { limit: timeout }))?;
-        self.connections.lock().insert(key, Arc::clone(&connection));
-        Ok((connection, timeout))
+        let cell = Arc::clone(self.connections.lock().entry((scope.tenant(), name.to_owned())).or_default());
+        // One connects for all who wait, and nobody waits for longer than for one attempt.
+        let connecting = cell.get_or_try_init(|| self.core.ports.agents.tools.connect(record.server()));
+        let limit = timeout.max(START);
+        let connected = tokio::time::timeout(limit, connecting).await;
+        let connection = connected.unwrap_or(Err(ToolError::TimedOut { limit }))?;
+        Ok((Arc::clone(connection), timeout))
     }
 
     fn forget_broken<T>(&self, scope: &TenantScope, server: &str, called: &Result<T, ToolError>) {

@@ -25,10 +25,9 @@ impl warbler_domain::Turn for Turn {
         match history::seen(&inner.core, scope, room, agent, before, limit).await {
             Ok(seen) => {
                 let mut sources = sources.lock();
-                // What the agent itself said before is no source: a made-up link would become one.
-                let others = seen.iter().filter(|message| message.sender.id != agent.user);
-                others.filter_map(|message| message.body.text()).for_each(|text| sources.add(text));
-                seen
+                let given = seen.iter().filter(|seen| seen.is_source);
+                given.filter_map(|seen| seen.message.body.text()).for_each(|text| sources.add(text));
+                seen.into_iter().map(|seen| seen.message).collect()
             }
             Err(error) => {
                 tracing::warn!(%error, "an agent was given no history");
@@ -46,7 +45,7 @@ impl warbler_domain::Turn for Turn {
         if !agent.settings.knowledge {
             return Vec::new();
         }
-        let found = inner.knowledge.search(scope, query, trigger.conversation, limit.min(PASSAGES)).await;
+        let found = inner.knowledge.search(scope, agent.user, query, trigger.conversation, limit.min(PASSAGES)).await;
         match found {
             Ok(passages) => {
                 let mut sources = sources.lock();
@@ -68,9 +67,10 @@ impl warbler_domain::Turn for Turn {
     }
 
     async fn call(&self, name: &str, arguments: &str) -> Result<String, String> {
-        let answer = self.0.call_tool(name, arguments).await?;
-        self.0.sources.lock().add(&answer);
-        Ok(answer)
+        let called = self.0.call_tool(name, arguments).await;
+        let (Ok(words) | Err(words)) = &called;
+        self.0.sources.lock().add(words);
+        called
     }
 
     async fn hand_off(&self, reason: &str) {

@@ -27,12 +27,16 @@ fn is_han(c: char) -> bool {
 /// Something that the host says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phrase {
-    /// The agent failed; where there are people behind it, they take over.
+    /// The agent failed.
     Apology,
-    /// The same where nobody takes over.
-    ApologyAlone,
     /// The budget is spent.
     OverBudget,
+    /// There are more replies than may run at a time.
+    Busy,
+    /// After an apology: people take over.
+    HandedOver,
+    /// After an apology, where nobody is there to take over.
+    Told,
     /// A filter took the reply back.
     Withdrawn,
     /// The host was stopped too often while the reply was being written.
@@ -49,18 +53,16 @@ impl Phrase {
     /// The words in `language`.
     pub(super) const fn text(self, language: Language) -> &'static str {
         match (self, language) {
-            (Self::Apology, Language::English) => {
-                "Sorry, I can't answer at the moment. I have asked a colleague to take over."
-            }
-            (Self::Apology, Language::Chinese) => "抱歉，我暂时无法回答，已为您转接人工同事。",
-            (Self::ApologyAlone, Language::English) => {
-                "Sorry, I can't answer at the moment. Please try again later; the administrators have been told."
-            }
-            (Self::ApologyAlone, Language::Chinese) => "抱歉，我暂时无法回答，请稍后再试；管理员已收到通知。",
-            (Self::OverBudget, Language::English) => {
-                "Sorry, I have used up what I may use today. The administrators have been told."
-            }
-            (Self::OverBudget, Language::Chinese) => "抱歉，我今天的用量已经用完，管理员已收到通知。",
+            (Self::Apology, Language::English) => "Sorry, I can't answer at the moment.",
+            (Self::Apology, Language::Chinese) => "抱歉，我暂时无法回答。",
+            (Self::OverBudget, Language::English) => "Sorry, I have used up what I may use today.",
+            (Self::OverBudget, Language::Chinese) => "抱歉，我今天的用量已经用完。",
+            (Self::Busy, Language::English) => "Sorry, too many people are asking me at the same time.",
+            (Self::Busy, Language::Chinese) => "抱歉，现在提问的人太多，我忙不过来。",
+            (Self::HandedOver, Language::English) => " I have asked a colleague to take over.",
+            (Self::HandedOver, Language::Chinese) => "已为您转接人工同事。",
+            (Self::Told, Language::English) => " Please try again later; the administrators have been told.",
+            (Self::Told, Language::Chinese) => "请稍后再试；管理员已收到通知。",
             (Self::Withdrawn, Language::English) => {
                 "I took my reply back: it did not meet the rules of this organisation."
             }

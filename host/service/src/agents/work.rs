@@ -1,6 +1,7 @@
 //! The durable consumer behind agents: for each message, which agents it addresses, and their replies.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -68,10 +69,10 @@ impl Answering {
         let replies = agents.into_iter().map(|agent| self.reply(scope, &room, agent, &trigger, delivery.attempt));
         let mut handled = Handled::Done;
         for ended in join_all(replies).await {
+            let ended = ended?;
             // Those that are done know it when the trigger comes again.
-            match ended? {
-                Ended::Done => {}
-                again @ Ended::Again(..) => handled = again.into(),
+            if ended != Ended::Done && !matches!(handled, Handled::Retry { .. }) {
+                handled = ended.into();
             }
         }
         Ok(handled)
@@ -203,25 +204,36 @@ impl Answering {
         if reply.is_done().await? {
             return Ok(Ended::Done);
         }
-        let _slots = self.0.slots.take(scope.tenant(), &agent, self.0.models.budget(scope.tenant())).await;
+        reply.tell_typing().await;
+        let slot = self.0.slots.take(scope.tenant(), &agent, self.0.models.budget(scope.tenant()));
+        let Ok(_slot) = tokio::time::timeout(core.options.agents.patience, slot).await else {
+            return reply.end(Ending::Sorry(Phrase::Busy, "too many replies are under way".to_owned())).await;
+        };
         let key = StateKey::new("agent-reply", &[&trigger.conversation, &trigger.id, &agent.user]);
         let state = &*core.ports.state;
         let begun = records::get::<Begun>(state, scope, &key, "begun reply").await?;
         let (begun, expect) = begun.map_or((Begun::default(), Expect::Absent), |(begun, expect)| (begun, expect));
+        reply.is_again.store(begun.times > 0, Ordering::Relaxed);
         // An attempt that failed was not a crash.
         let crashes = begun.times.saturating_sub(attempt.saturating_sub(1));
         let ending = if crashes >= BEGINNINGS {
-            Ending::Sorry(Phrase::Interrupted, "the host was stopped in the middle of its reply".to_owned())
+            Ending::Interrupted { times: crashes }
         } else {
             let begun = Begun { times: begun.times.saturating_add(1) };
             let write = vec![records::put(key.clone(), &begun, expect)?];
-            // That it began is written while it begins: nobody waits for the disk before the first word.
-            let (kept, ending) = tokio::join!(state.commit(scope, write), self.write(&reply, attempt));
-            kept?;
-            ending
+            if trigger.sent_at < self.0.since {
+                // It may have stopped the host before it was written down that it began: now it is, first.
+                state.commit(scope, write).await?;
+                self.write(&reply, attempt).await
+            } else {
+                // Written while it begins: nobody waits for the disk before the first word.
+                let (kept, ending) = tokio::join!(state.commit(scope, write), self.write(&reply, attempt));
+                kept?;
+                ending
+            }
         };
         let ended = reply.end(ending).await?;
-        if ended == Ended::Done {
+        if !matches!(ended, Ended::Again(..)) {
             state.commit(scope, vec![records::delete(key, Expect::Any)]).await?;
         }
         Ok(ended)

@@ -71,6 +71,8 @@ impl Agent for Scripted {
                 let _ = turn.say("This is FORBIDDEN. ").await;
                 turn.say("Never said.").await
             }
+            // What it says is no link in the trigger.
+            "point" => turn.say(&format!("See {}", rest.replace("hxxp", "http"))).await,
             "invent" => turn.say("See https://nowhere.example/login for more.").await,
             "tokens" => {
                 let mut told = Ok(());
@@ -190,18 +192,23 @@ pub(super) fn ports(words: &Arc<Words>) -> AgentPorts {
 
 /// Puts `agent` in the place of an installation.
 pub(super) fn stand_in(service: &Service, installation: InstallationId, agent: &Arc<Scripted>) {
+    configured(service, installation, agent, "{}");
+}
+
+/// The same, with a configuration.
+pub(super) fn configured(service: &Service, installation: InstallationId, agent: &Arc<Scripted>, config: &str) {
     let hook = LiveHook {
         installation,
         plugin: "scripted".into(),
         version: "1.0.0".into(),
         granted: Granted(Permissions { models: Selection::All(true), ..Permissions::default() }),
-        config: "{}".into(),
+        config: config.into(),
         schema: None,
         push_kinds: Vec::new(),
         deadline: Duration::from_secs(30),
         hook: Arc::clone(agent) as Arc<dyn Agent>,
     };
-    service.agents().inner.stand_ins.lock().insert(installation, hook);
+    service.core().ports.agents.stand_ins.lock().insert(installation, hook);
 }
 
 pub(super) fn installation() -> InstallationId {

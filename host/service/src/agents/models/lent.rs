@@ -57,31 +57,17 @@ impl Lent {
     }
 
     async fn check_budget(&self) -> Result<(), ModelError> {
-        let budget = self.shelf.budgets.load().get(&self.scope.tenant()).copied().unwrap_or_default();
-        let (of_tenant, of_agent) = (budget.tokens_per_day, self.agent.settings.tokens_per_day);
-        let used = self.shelf.usage.today(&self.shelf.core, &self.scope, self.agent.user).await;
-        let unavailable = |_| ModelError::Unavailable { after: std::time::Duration::from_secs(1) };
-        let (tenant, agent) = used.map_err(unavailable)?;
-        if of_tenant.is_some_and(|most| tenant >= most) || of_agent.is_some_and(|most| agent >= most) {
+        let of_agent = self.agent.settings.tokens_per_day;
+        let checked = self.shelf.check_budget(&self.scope, self.agent.user, of_agent).await;
+        if checked == Err(ModelError::OverBudget) {
             self.over_budget.store(true, Ordering::Relaxed);
-            metrics::counter!("model_over_budget_total").increment(1);
-            return Err(ModelError::OverBudget);
         }
-        Ok(())
+        checked
     }
 
     /// What counts a call that read so many bytes.
     fn meter(&self, model: String, record: Arc<ModelRecord>, read: usize) -> Meter {
-        Meter {
-            shelf: Arc::clone(&self.shelf),
-            scope: self.scope,
-            agent: self.agent.user,
-            model,
-            record,
-            read,
-            wrote: 0,
-            told: None,
-        }
+        Meter::new(&self.shelf, self.scope, self.agent.user, (model, record), read)
     }
 }
 
@@ -108,13 +94,43 @@ impl warbler_domain::Models for Lent {
     }
 
     async fn embed(&self, model: &str, texts: Vec<String>) -> Result<Vec<Vec<f32>>, ModelError> {
-        let (name, record) = self.find(model, ModelKind::Embeddings)?;
+        let found = self.find(model, ModelKind::Embeddings)?;
         self.check_budget().await?;
+        self.shelf.embed(self.scope, self.agent.user, found, texts).await
+    }
+}
+
+impl Shelf {
+    /// Refuses a call where the tenant's budget of today is spent, or `of_user`, that of who calls.
+    pub(super) async fn check_budget(
+        &self,
+        scope: &TenantScope,
+        user: UserId,
+        of_user: Option<u64>,
+    ) -> Result<(), ModelError> {
+        let of_tenant = self.budgets.load().get(&scope.tenant()).copied().unwrap_or_default().tokens_per_day;
+        let unavailable = |_| ModelError::Unavailable { after: std::time::Duration::from_secs(1) };
+        let (by_tenant, by_user) = self.usage.today(&self.core, scope, user).await.map_err(unavailable)?;
+        if of_tenant.is_some_and(|most| by_tenant >= most) || of_user.is_some_and(|most| by_user >= most) {
+            metrics::counter!("model_over_budget_total").increment(1);
+            return Err(ModelError::OverBudget);
+        }
+        Ok(())
+    }
+
+    /// Has vectors made, and counts what that took.
+    pub(super) async fn embed(
+        self: &Arc<Self>,
+        scope: TenantScope,
+        user: UserId,
+        (name, record): (String, Arc<ModelRecord>),
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
         let read = texts.iter().map(String::len).sum();
-        let vectors = self.shelf.client.embed(&record.endpoint(), texts).await;
+        let vectors = self.client.embed(&record.endpoint(), texts).await;
         metrics::counter!("model_calls_total", "model" => name.clone(), "outcome" => outcome(&vectors)).increment(1);
         let vectors = vectors?;
-        drop(self.meter(name, record, read));
+        drop(Meter::new(self, scope, user, (name, record), read));
         Ok(vectors)
     }
 }
@@ -131,6 +147,7 @@ fn outcome<T>(called: &Result<T, ModelError>) -> &'static str {
 struct Meter {
     shelf: Arc<Shelf>,
     scope: TenantScope,
+    /// Who called: an agent, or who adds a document.
     agent: UserId,
     model: String,
     record: Arc<ModelRecord>,
@@ -142,6 +159,16 @@ struct Meter {
 }
 
 impl Meter {
+    fn new(
+        shelf: &Arc<Shelf>,
+        scope: TenantScope,
+        agent: UserId,
+        (model, record): (String, Arc<ModelRecord>),
+        read: usize,
+    ) -> Self {
+        Self { shelf: Arc::clone(shelf), scope, agent, model, record, read, wrote: 0, told: None }
+    }
+
     fn see(&mut self, part: &Result<Part, ModelError>) {
         match part {
             Ok(Part::Text(text)) => self.wrote += text.len(),

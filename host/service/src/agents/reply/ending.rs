@@ -35,8 +35,25 @@ pub(in crate::agents) enum Ending {
     Sorry(Phrase, String),
     /// Taken back by a filter: a note stands in its place.
     TakenBack,
+    /// Not written again: the host was stopped too often in the middle of it, perhaps by it.
+    Interrupted {
+        /// How often.
+        times: u32,
+    },
     /// Not yet: it is tried again.
     Again(String, Option<Duration>),
+}
+
+impl Ending {
+    /// What became of a reply that ended so, once its message is committed.
+    fn committed(&self) -> Ended {
+        match self {
+            Self::Interrupted { times } => {
+                Ended::GivenUp(format!("the host was stopped {times} times in the middle of the reply"))
+            }
+            _ => Ended::Done,
+        }
+    }
 }
 
 /// What became of it.
@@ -44,6 +61,8 @@ pub(in crate::agents) enum Ending {
 pub(in crate::agents) enum Ended {
     /// It is in the log, or with the moderators, or the agent chose silence.
     Done,
+    /// People were told that it could not be written; an operator learns of its trigger.
+    GivenUp(String),
     /// It is tried again.
     Again(String, Option<Duration>),
 }
@@ -52,6 +71,7 @@ impl From<Ended> for Handled {
     fn from(ended: Ended) -> Self {
         match ended {
             Ended::Done => Self::Done,
+            Ended::GivenUp(reason) => Self::Park { reason },
             Ended::Again(reason, after) => Self::Retry { reason, after },
         }
     }
@@ -82,46 +102,52 @@ impl Reply {
         }
     }
 
-    /// An apology that says who takes over.
+    /// An apology for a failure.
     pub(in crate::agents) fn sorry(&self, reason: String) -> Ending {
-        let is_support = self.trigger.kind == warbler_domain::ConversationKind::Support;
-        let phrase = if self.over_budget.load(Ordering::Relaxed) {
-            Phrase::OverBudget
-        } else if is_support {
-            Phrase::Apology
-        } else {
-            Phrase::ApologyAlone
-        };
+        let phrase = if self.over_budget.load(Ordering::Relaxed) { Phrase::OverBudget } else { Phrase::Apology };
         Ending::Sorry(phrase, reason)
+    }
+
+    /// What people read at the end of a reply that failed: why, and what happens next.
+    fn regret(&self, phrase: Phrase) -> String {
+        let is_support = self.trigger.kind == warbler_domain::ConversationKind::Support;
+        let next = if is_support { Phrase::HandedOver } else { Phrase::Told };
+        format!("{}{}", phrase.text(self.language), next.text(self.language))
     }
 
     /// Brings the reply to its end.
     pub(in crate::agents) async fn end(self: &Arc<Self>, ending: Ending) -> Result<Ended, ServiceError> {
         let (text, caution) = match &ending {
-            Ending::Again(reason, after) => return Ok(Ended::Again(reason.clone(), *after)),
+            Ending::Again(reason, after) => {
+                count(&ending);
+                return Ok(Ended::Again(reason.clone(), *after));
+            }
             Ending::Whole => (self.said().await.0, None),
             // What people saw stands; what the filters did not see yet goes.
             Ending::Marked(code, phrase) => (self.marked(&ending).await, Some(self.caution(code, *phrase))),
             Ending::Sorry(phrase, reason) => {
                 self.handed_off.lock().get_or_insert_with(|| reason.clone());
                 let said = self.said().await.0;
-                let sorry = phrase.text(self.language);
+                let sorry = self.regret(*phrase);
                 let caution = (!said.trim().is_empty()).then(|| self.caution("reply-interrupted", Phrase::CutShort));
-                (
-                    if said.trim().is_empty() { sorry.to_owned() } else { format!("{}\n\n{sorry}", said.trim_end()) },
-                    caution,
-                )
+                (if said.trim().is_empty() { sorry } else { format!("{}\n\n{sorry}", said.trim_end()) }, caution)
             }
             Ending::TakenBack => (Phrase::Withdrawn.text(self.language).to_owned(), None),
+            Ending::Interrupted { .. } => {
+                self.handed_off.lock().get_or_insert_with(|| "the host was stopped in its reply".to_owned());
+                let caution = self.caution("reply-interrupted", Phrase::CutShort);
+                (Phrase::Interrupted.text(self.language).to_owned(), Some(caution))
+            }
         };
+        self.stop_asking().await?;
         let committed = self.commit(text, caution).await;
         let ended = match committed {
-            Ok(()) => Ended::Done,
+            Ok(()) => ending.committed(),
             // A reply that broke a rule as a whole: the note in its place is the host's own.
             Err(ServiceError::MessageRejected { .. }) => {
                 self.withdraw(self.withdrawal()).await;
                 self.commit(Phrase::Withdrawn.text(self.language).to_owned(), None).await?;
-                Ended::Done
+                ending.committed()
             }
             Err(error) if error.is_transient() => Ended::Again(error.to_string(), None),
             Err(error) => return Err(error),
@@ -216,6 +242,7 @@ fn count(ending: &Ending) {
         Ending::Marked(code, _) => code,
         Ending::Sorry(..) => "failed",
         Ending::TakenBack => "withdrawn",
+        Ending::Interrupted { .. } => "interrupted",
         Ending::Again(..) => "again",
     };
     metrics::counter!("agent_replies_total", "outcome" => outcome).increment(1);

@@ -26,6 +26,7 @@ pub(super) async fn write(reply: &Arc<Reply>, reason: &str) -> String {
     let Reply { inner, scope, room, agent, trigger, .. } = &**reply;
     let before = trigger.sequence.unwrap_or_default().next();
     let seen = history::seen(&inner.core, scope, room, agent, before, MESSAGES).await.unwrap_or_default();
+    let seen: Vec<Submission> = seen.into_iter().map(|seen| seen.message).collect();
     let last = |own: bool| seen.iter().rev().find(|message| (message.sender.id == agent.user) == own);
     let mut note = format!("Reason: {reason}");
     if let Some(message) = last(false) {
