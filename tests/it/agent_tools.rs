@@ -56,7 +56,7 @@ async fn a_question_shows_who_answered_it_and_cannot_be_answered_twice_or_too_la
     let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
     let mut socket = alice.client.connect(json!({})).await.unwrap();
     for (key, approve, state, heard) in
-        [("k1", true, "approved", "the desk says Alice: k1"), ("k2", false, "denied", "a person denied the call")]
+        [("k1", true, "approved", "the desk says k1"), ("k2", false, "denied", "a person denied the call")]
     {
         alice.client.send(&conversation, key, key).await.unwrap().with(201).unwrap();
         let question = question(&mut socket, &robin).await;
@@ -66,7 +66,8 @@ async fn a_question_shows_who_answered_it_and_cannot_be_answered_twice_or_too_la
         let shown = over(&mut socket, &alice.client, &conversation, &question).await;
         assert_eq!((&shown["state"], &shown["by"]), (&json!(state), &json!(alice.id)));
         assert!(shown["decided_at"].is_string() && shown["decided_at"] == answered["decided_at"], "{shown}");
-        assert!(reply(&mut socket, &robin).await.0["body"]["text"].as_str().unwrap().contains(heard));
+        let said = reply(&mut socket, &robin).await.0;
+        assert!(said["body"]["text"].as_str().unwrap().contains(heard), "{said}");
         let late = alice.client.post(&path, json!({"approve": !approve})).await.unwrap();
         assert_eq!(late.status, 409);
     }
@@ -82,5 +83,43 @@ async fn a_question_shows_who_answered_it_and_cannot_be_answered_twice_or_too_la
         format!("/v1/conversations/{conversation}/approvals/{}", question["body"]["json"]["id"].as_str().unwrap());
     let late = alice.client.post(&path, json!({"approve": true})).await.unwrap();
     assert_eq!(late.status, 409);
+    host.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_server_on_the_network_is_called_where_the_operator_allows_it_and_leaves_a_trace() {
+    let Some(script) = servers::everything_server() else { return };
+    let (_process, url) = servers::everything_over_http(&script).unwrap();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let model = Model::start(|prompt| match last(prompt, "tool") {
+        "" => vec![Said::Call("every__echo".into(), json!({"message": "by way of HTTP"}))],
+        told => Said::words(&format!("It came back: {told}")),
+    });
+    let model = model.await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &format!("[agents]\ntool_hosts = [{address:?}]\n")).unwrap();
+    tenant::trust(&host).await.unwrap();
+    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
+    set_model(&host, &model).await;
+    let server = |url: &str| json!({"transport": {"type": "http", "url": url}, "token": "token-of-acme"});
+    let private = acme.owner.put("/v1/admin/tools/other", server("http://127.0.0.1:1/mcp")).await.unwrap();
+    assert_eq!((private.status, private.code()), (422, "invalid"), "{}", private.body);
+    let set = acme.owner.put("/v1/admin/tools/every", server(&url)).await.unwrap().with(200).unwrap();
+    assert!(set["has_token"] == true && !set.to_string().contains("token-of-acme"), "{set}");
+    let offered = acme.owner.get("/v1/admin/tools/every/offered").await.unwrap().with(200).unwrap();
+    assert!(offered["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "echo"), "{offered}");
+    let robin = assistant(&acme, json!({"tools": [{"server": "every", "tool": "echo"}]})).await;
+    let alice = acme.person(0).unwrap();
+    let direct = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
+    let mut socket = alice.client.connect(json!({})).await.unwrap();
+    alice.client.send(&direct, "k", "Say it back.").await.unwrap().with(201).unwrap();
+    let said = reply(&mut socket, &robin).await.0;
+    assert!(said["body"]["text"].as_str().unwrap().contains("by way of HTTP"), "{said}");
+    let granted = model.asked()[0]["tools"].as_array().unwrap().len();
+    assert_eq!(granted, 1, "the model is offered what is granted, and no more");
+    let audit = acme.owner.get("/v1/admin/audit?limit=200").await.unwrap().with(200).unwrap();
+    let called = audit["entries"].as_array().unwrap().iter().find(|entry| entry["action"] == "agent.tool.call");
+    let called = called.unwrap().to_string();
+    assert!(called.contains("message") && called.contains("by way of HTTP") && called.contains("answered"), "{called}");
     host.stop().unwrap();
 }

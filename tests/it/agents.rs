@@ -151,7 +151,7 @@ async fn an_answer_is_streamed_filtered_and_cited_and_a_person_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_is_stopped_at_the_socket_and_a_model_that_is_down_is_apologised_for() {
-    let model = Model::start(|_| [Said::words("I will go on. "), vec![Said::Wait]].concat()).await.unwrap();
+    let model = Model::start(|_| [Said::words("I will go on. "), vec![Said::Silence]].concat()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (host, acme) = start(folder.path(), &model).await;
     let robin = assistant(&acme, json!({})).await;
@@ -164,6 +164,8 @@ async fn a_reply_is_stopped_at_the_socket_and_a_model_that_is_down_is_apologised
     socket.say(&stop).await.unwrap();
     let (message, _) = reply(&mut socket, &robin).await;
     assert_eq!((&message["id"], &message["caution"]["code"]), (&growing["message"], &json!("reply-stopped")));
+    // Nobody pays for what nobody reads.
+    model.until_left().await.unwrap();
     drop(model);
     alice.client.send(&conversation, "k2", "Are you there?").await.unwrap().with(201).unwrap();
     let (message, _) = reply(&mut socket, &robin).await;

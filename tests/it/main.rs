@@ -11,6 +11,7 @@
 mod agent_budgets;
 mod agent_crash;
 mod agent_faults;
+mod agent_links;
 mod agent_tools;
 mod agents;
 mod author;

@@ -48,6 +48,7 @@ pub struct Model {
     base: String,
     gate: Arc<Semaphore>,
     asked: watch::Receiver<Vec<Value>>,
+    left: Arc<Semaphore>,
     task: JoinHandle<()>,
 }
 
@@ -59,17 +60,24 @@ impl Model {
     pub async fn start(script: impl Fn(&Value) -> Vec<Said> + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}/v1", listener.local_addr()?);
-        let gate = Arc::new(Semaphore::new(0));
+        let (gate, left) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let left_of = Arc::clone(&left);
         let (seen, asked) = watch::channel(Vec::new());
         let (script, gate_of, seen): (Arc<Script>, _, _) = (Arc::new(script), Arc::clone(&gate), Arc::new(seen));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, gate, seen) = (Arc::clone(&script), Arc::clone(&gate_of), Arc::clone(&seen));
                 // A host that is killed breaks its connections; that is what is tested.
-                tokio::spawn(async move { drop(serve(stream, &*script, &gate, &seen).await) });
+                let left = Arc::clone(&left_of);
+                tokio::spawn(async move {
+                    // Silence ends well, when whoever asked goes away.
+                    if let Ok(true) = serve(stream, &*script, &gate, &seen).await {
+                        left.add_permits(1);
+                    }
+                });
             }
         });
-        Ok(Self { base, gate, asked, task })
+        Ok(Self { base, gate, asked, left, task })
     }
 
     /// Its base URL.
@@ -87,6 +95,15 @@ impl Model {
     #[must_use]
     pub fn asked(&self) -> Vec<Value> {
         self.asked.borrow().clone()
+    }
+
+    /// Waits until someone who was answered with silence has gone away.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub async fn until_left(&self) -> Result<()> {
+        self.left.acquire().await?.forget();
+        Ok(())
     }
 
     /// Waits until it was asked `times` times.
@@ -113,19 +130,21 @@ pub fn last<'a>(prompt: &'a Value, role: &str) -> &'a str {
     of_role.and_then(|line| line.get("content")).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Answers one request; `true` if with silence, until who asked was gone.
 async fn serve(
     mut stream: TcpStream,
     script: &Script,
     gate: &Semaphore,
     seen: &watch::Sender<Vec<Value>>,
-) -> Result<()> {
+) -> Result<bool> {
     let prompt = request(&mut stream).await?;
     seen.send_modify(|asked| asked.push(prompt.clone()));
     let script = script(&prompt);
     if let Some(Said::Refusal(status, lines)) = script.first() {
         let head = format!("HTTP/1.1 {status} Refused\r\n{lines}content-length: 0\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await?;
-        return Ok(stream.shutdown().await?);
+        stream.shutdown().await?;
+        return Ok(false);
     }
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
@@ -142,10 +161,10 @@ async fn serve(
             }
             Said::Silence => {
                 // It ends when the other side does.
-                while stream.read(&mut [0]).await? > 0 {}
-                return Ok(());
+                while stream.read(&mut [0]).await.unwrap_or(0) > 0 {}
+                return Ok(true);
             }
-            Said::Refusal(..) | Said::Death => return Ok(()),
+            Said::Refusal(..) | Said::Death => return Ok(false),
             Said::Endless(text) => loop {
                 event(&mut stream, &chunk(&json!({"content": text}), &Value::Null)).await?;
             },
@@ -160,7 +179,7 @@ async fn serve(
     event(&mut stream, &json!({"object": "chat.completion.chunk", "choices": [], "usage": usage})).await?;
     stream.write_all(b"data: [DONE]\n\n").await?;
     stream.shutdown().await?;
-    Ok(())
+    Ok(false)
 }
 
 /// The delta of a wish to call a tool, one more than before.

@@ -131,6 +131,10 @@ async fn use_tool(play: &mut Play, acme: &Tenant, conversation: &str, socket: &m
     let path = format!("/v1/conversations/{conversation}/approvals/{}", text(asked, "id")?);
     let answered = alice.client.post(&path, json!({"approve": true})).await?.with(200)?;
     ensure!(answered["state"] == "approved", "{answered}");
+    let edited = socket.until("changed").await?;
+    let shown = &edited["change"]["body"]["json"];
+    ensure!(shown["state"] == "approved" && shown["by"] == json!(alice.id), "the answer is not shown: {edited}");
+    play.saw("the question shows to everybody that Alice approved it, and when");
     let (said, _) = reply(socket, robin).await?;
     ensure!(said.contains("20:00"), "the tool's answer is not in the reply: {said}");
     play.saw(format!("Alice approves; mcp-server-time answers; Robin: {said}"));
