@@ -19,6 +19,7 @@ mod backup_crash;
 mod backup_damage;
 mod backup_disk;
 mod backup_hosts;
+mod backup_power;
 mod backup_restic;
 mod backup_restore;
 mod crash;

@@ -136,6 +136,15 @@ impl Host {
         Ok(())
     }
 
+    /// Stops it where it is, with SIGSTOP, so that nothing of it goes on.
+    ///
+    /// # Errors
+    /// It cannot be signalled.
+    pub fn freeze(&self) -> Result<()> {
+        let frozen = Command::new("kill").arg("-STOP").arg(self.child.id().to_string()).status()?;
+        if frozen.success() { Ok(()) } else { Err(anyhow!("the host cannot be signalled")) }
+    }
+
     /// Asks it to end with SIGTERM, and waits until it has.
     ///
     /// # Errors
