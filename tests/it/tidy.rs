@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("warbler-store", &["warbler-domain"]),
     ("warbler-backup", &["warbler-domain"]),
     ("warbler-runtime", &["warbler-domain", "warbler-package"]),
+    ("warbler-mail", &["warbler-domain"]),
     ("warbler-models", &["warbler-domain"]),
     ("warbler-knowledge", &["warbler-domain"]),
     ("warbler-service", &["warbler-domain", "warbler-package", "warbler-store", "warbler-text"]),
@@ -27,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "warbler-domain",
             "warbler-http",
             "warbler-knowledge",
+            "warbler-mail",
             "warbler-models",
             "warbler-package",
             "warbler-runtime",
@@ -35,7 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "warbler-text",
         ],
     ),
-    ("warbler-plugin", &["warbler-domain", "warbler-package", "warbler-runtime", "warbler-text"]),
+    ("warbler-plugin", &["warbler-domain", "warbler-mail", "warbler-package", "warbler-runtime", "warbler-text"]),
 ];
 
 /// Libraries that only one crate may name.
@@ -44,6 +46,7 @@ const KEPT_IN: &[(&str, &str)] = &[
     ("sled", "warbler-store"),
     ("axum", "warbler-http"),
     ("argon2", "warbler-service"),
+    ("lettre", "warbler-mail"),
     ("rmcp", "warbler-models"),
     ("tantivy", "warbler-knowledge"),
     ("rustic_core", "warbler-backup"),

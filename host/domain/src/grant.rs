@@ -17,6 +17,8 @@ pub struct Grants {
     pub http: BTreeSet<String>,
     /// Folders of the host's disk that it may use, by the operator's names; `*` stands for all.
     pub folders: BTreeSet<String>,
+    /// Mail relays that it may hand letters to, by the operator's names; `*` stands for all.
+    pub mail: BTreeSet<String>,
     /// The tenant's and the built-in word lists.
     pub lexicons: bool,
     /// Chat models.

@@ -14,6 +14,7 @@ mod hook;
 mod ids;
 mod knowledge;
 mod limits;
+mod mail;
 mod merge;
 mod message;
 mod model;
@@ -48,6 +49,7 @@ pub use ids::{
 };
 pub use knowledge::{Chunk, Found, IndexedDocument, Knowledge, KnowledgeError, KnowledgeQuery};
 pub use limits::{ByteSize, HookLimits, MessageLimits};
+pub use mail::{Letter, MailError, MailRelay, MailRelays, NoMail, Posted};
 pub use merge::{Merged, merge};
 pub use message::{Attachment, Body, Caution, Message, Party, Submission};
 pub use model::{Completion, Line, ModelError, Models, NoModels, Part, Prompt, Speaker, Tool, ToolCall, Usage};

@@ -7,6 +7,7 @@ mod bindings;
 mod call;
 mod folders;
 mod imports;
+mod mail;
 mod meter;
 mod models;
 mod push;

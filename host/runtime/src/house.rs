@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use warbler_domain::{Clock, Folders, TenantId};
+use warbler_domain::{Clock, Folders, MailRelays, TenantId};
 use wasmtime::Engine;
 
 use crate::compile::Compiler;
@@ -29,6 +29,7 @@ pub(crate) struct House {
     pub(crate) key: RuntimeKey,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) folders: Arc<dyn Folders>,
+    pub(crate) mail: Arc<dyn MailRelays>,
     pub(crate) reuse: Reuse,
     pub(crate) share: Share,
     pub(crate) init_deadline: Duration,

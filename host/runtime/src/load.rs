@@ -92,6 +92,7 @@ fn mould(house: &Arc<House>, request: &LoadRequest) -> Mould {
         fetcher: Fetcher::new(house.client.clone()),
         tenant: request.tenant,
         folders: Arc::clone(&house.folders),
+        mail: Arc::clone(&house.mail),
         clock: Arc::clone(&house.clock),
     };
     Mould {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use warbler_domain::{ByteSize, Clock, Folders, NoFolders, SystemClock};
+use warbler_domain::{ByteSize, Clock, Folders, MailRelays, NoFolders, NoMail, SystemClock};
 use zeroize::Zeroizing;
 
 use crate::Resolver;
@@ -181,6 +181,8 @@ pub struct RuntimeOptions {
     pub compilers: usize,
     /// Folders of the disk that the operator named, for plugins with the permission `folders`.
     pub folders: Arc<dyn Folders>,
+    /// Mail relays that the operator named, for plugins with the permission `mail`.
+    pub mail: Arc<dyn MailRelays>,
     /// Tells plugins the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -202,6 +204,7 @@ impl RuntimeOptions {
             // One, so that compiling never takes more than one core from live traffic.
             compilers: 1,
             folders: Arc::new(NoFolders),
+            mail: Arc::new(NoMail),
             clock: Arc::new(SystemClock),
         }
     }

@@ -49,6 +49,7 @@ fn import(name: &str, grants: &Grants) -> Result<(), &'static str> {
         Some("secrets") => !grants.secrets.is_empty(),
         Some("http") => !grants.http.is_empty(),
         Some("folders") => !grants.folders.is_empty(),
+        Some("mail") => !grants.mail.is_empty(),
         Some("lexicons") => grants.lexicons,
         Some("models") => grants.models,
         Some("conversation") => grants.conversation,

@@ -58,6 +58,7 @@ impl Runtime {
             key: options.key,
             clock: options.clock,
             folders: options.folders,
+            mail: options.mail,
             reuse: options.reuse,
             lanes: Arc::new(Semaphore::new(options.share.lanes.max(1))),
             places: Places::of_all(&options.share, options.pool.instances),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use warbler_domain::{Clock, Folders, Grants, Lexicons, PluginStorage, SecretSource, TenantId};
+use warbler_domain::{Clock, Folders, Grants, Lexicons, MailRelays, PluginStorage, SecretSource, TenantId};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::hook::Lending;
@@ -20,9 +20,10 @@ pub(crate) struct Lent {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) log: Arc<LogGate>,
     pub(crate) fetcher: Fetcher,
-    /// Whose installation it is, and so whose part of a folder it sees.
+    /// Whose installation it is, and so whose part of a folder it sees, and which relays.
     pub(crate) tenant: TenantId,
     pub(crate) folders: Arc<dyn Folders>,
+    pub(crate) mail: Arc<dyn MailRelays>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

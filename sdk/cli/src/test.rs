@@ -9,6 +9,7 @@ mod expect;
 mod files;
 mod harness;
 mod ports;
+mod postbox;
 mod push;
 mod server;
 mod sink;

@@ -5,7 +5,7 @@ use semver::Version;
 use crate::{Hook, PackageError, Permission, Permissions, text::shortened};
 
 /// The interfaces of `warbler:plugin@0.1` that a host offers, with the permission that each needs.
-const OFFERED: [(&str, Option<Permission>); 11] = [
+const OFFERED: [(&str, Option<Permission>); 12] = [
     ("types", None),
     ("log", None),
     ("system", None),
@@ -14,6 +14,7 @@ const OFFERED: [(&str, Option<Permission>); 11] = [
     ("lexicons", Some(Permission::Lexicons)),
     ("http", Some(Permission::Http)),
     ("folders", Some(Permission::Folders)),
+    ("mail", Some(Permission::Mail)),
     ("models", Some(Permission::Models)),
     ("conversation", Some(Permission::Conversation)),
     ("attachments", Some(Permission::Attachments)),

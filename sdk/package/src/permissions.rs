@@ -20,6 +20,8 @@ pub enum Permission {
     Http,
     /// Folders of the host's disk that the operator named.
     Folders,
+    /// Letters by the mail relays that the operator named.
+    Mail,
     /// The tenant's and the host's word lists.
     Lexicons,
     /// The operator's model profiles.
@@ -43,6 +45,7 @@ impl Permission {
             Self::Secrets => "secrets",
             Self::Http => "http",
             Self::Folders => "folders",
+            Self::Mail => "mail",
             Self::Lexicons => "lexicons",
             Self::Models => "models",
             Self::Conversation => "conversation",
@@ -143,6 +146,9 @@ pub struct Permissions {
     /// Folders of the host's disk that the operator named: `true` for all, or their names.
     #[serde(skip_serializing_if = "Selection::is_none")]
     pub folders: Selection,
+    /// Mail relays that the operator named, to hand letters to: `true` for all, or their names.
+    #[serde(skip_serializing_if = "Selection::is_none")]
+    pub mail: Selection,
     /// Word lists: `true` for all, or their names.
     #[serde(skip_serializing_if = "Selection::is_none")]
     pub lexicons: Selection,
@@ -172,6 +178,7 @@ impl Permissions {
             Permission::Secrets => !self.secrets.is_empty(),
             Permission::Http => !self.http.is_empty(),
             Permission::Folders => !self.folders.is_none(),
+            Permission::Mail => !self.mail.is_none(),
             Permission::Lexicons => !self.lexicons.is_none(),
             Permission::Models => !self.models.is_none(),
             Permission::Conversation => self.conversation,
@@ -200,6 +207,7 @@ impl Permissions {
             (Permission::Secrets, self.secrets.is_subset(&granted.secrets)),
             (Permission::Http, self.http.iter().all(reaches)),
             (Permission::Folders, granted.folders.covers(&self.folders)),
+            (Permission::Mail, granted.mail.covers(&self.mail)),
             (Permission::Lexicons, granted.lexicons.covers(&self.lexicons)),
             (Permission::Models, granted.models.covers(&self.models)),
             (Permission::Conversation, granted.conversation || !self.conversation),

@@ -17,6 +17,7 @@ pub mod imports {
                 import warbler:plugin/lexicons@0.1.0;
                 import warbler:plugin/http@0.1.0;
                 import warbler:plugin/folders@0.1.0;
+                import warbler:plugin/mail@0.1.0;
                 import warbler:plugin/models@0.1.0;
                 import warbler:plugin/conversation@0.1.0;
             }

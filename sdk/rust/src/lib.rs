@@ -41,6 +41,7 @@ pub mod folders;
 pub mod http;
 pub mod lexicons;
 pub mod log;
+pub mod mail;
 mod message;
 pub mod models;
 mod plugin;

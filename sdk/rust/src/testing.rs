@@ -19,12 +19,13 @@ use std::marker::PhantomData;
 
 use crate::http::{Error as HttpError, Request, Response};
 use crate::log::Level;
+use crate::mail::{Error as MailError, Letter, Posted};
 use crate::models::{Error as ModelError, Part, Prompt};
 use crate::{Body, ConversationKind, Endpoint, Message, Notification, Party, Role, Timestamp, Urgency};
 
 pub use room::Room;
 
-pub(crate) use imports::{folders, http, lexicons, log, models, secrets, storage, system};
+pub(crate) use imports::{folders, http, lexicons, log, mail, models, secrets, storage, system};
 
 thread_local! {
     static HOST: RefCell<Host> = RefCell::new(Host::new());
@@ -32,6 +33,8 @@ thread_local! {
 
 /// Answers HTTP requests.
 type Responder = Box<dyn FnMut(&Request) -> Result<Response, HttpError>>;
+/// Takes letters, with the relay's name.
+type Postman = Box<dyn FnMut(&str, &Letter) -> Result<Posted, MailError>>;
 /// Answers prompts, with the model's name.
 type Answerer = Box<dyn FnMut(&str, &Prompt) -> Result<VecDeque<Result<Part, ModelError>>, ModelError>>;
 /// Turns texts into vectors, with the model's name.
@@ -48,6 +51,7 @@ pub struct Host {
     quota: Option<usize>,
     folders: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     http: Option<Responder>,
+    mail: Option<Postman>,
     models: Option<Answerer>,
     embedder: Option<Embedder>,
     logs: Vec<(Level, String)>,
@@ -108,6 +112,13 @@ impl Host {
     #[must_use]
     pub fn with_http(mut self, respond: impl FnMut(&Request) -> Result<Response, HttpError> + 'static) -> Self {
         self.http = Some(Box::new(respond));
+        self
+    }
+
+    /// Takes letters, by relay.
+    #[must_use]
+    pub fn with_mail(mut self, take: impl FnMut(&str, &Letter) -> Result<Posted, MailError> + 'static) -> Self {
+        self.mail = Some(Box::new(take));
         self
     }
 

@@ -11,6 +11,7 @@ wasmtime::component::bindgen!({
             import warbler:plugin/models@0.1.0;
             import warbler:plugin/conversation@0.1.0;
             import warbler:plugin/folders@0.1.0;
+            import warbler:plugin/mail@0.1.0;
             export warbler:plugin/agent@0.1.0;
             export warbler:plugin/push@0.1.0;
             export warbler:plugin/backup-sink@0.1.0;

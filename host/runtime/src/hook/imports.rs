@@ -7,7 +7,7 @@ use warbler_domain::{AgentContext, Grants, Turn};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 use super::bindings::warbler::plugin::conversation as wit;
-use super::bindings::warbler::plugin::{folders, models, types};
+use super::bindings::warbler::plugin::{folders, mail, models, types};
 use super::record;
 use crate::log_gate::tidy;
 use crate::pseudonym::Pseudonyms;
@@ -58,6 +58,9 @@ pub(crate) fn link(linker: &mut Linker<GuestState>, grants: &Grants) -> wasmtime
     }
     if !grants.folders.is_empty() {
         folders::add_to_linker::<_, HasSelf<GuestState>>(linker, |state| state)?;
+    }
+    if !grants.mail.is_empty() {
+        mail::add_to_linker::<_, HasSelf<GuestState>>(linker, |state| state)?;
     }
     Ok(())
 }

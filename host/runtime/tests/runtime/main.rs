@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod imports;
 mod life;
+mod mail;
 mod pushes;
 mod room;
 mod server;

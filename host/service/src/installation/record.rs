@@ -195,6 +195,7 @@ pub(super) fn grants(granted: &Granted) -> Grants {
         secrets: granted.secrets.iter().map(ToString::to_string).collect(),
         http: granted.http.iter().map(ToString::to_string).collect(),
         folders: granted.folders.names(),
+        mail: granted.mail.names(),
         lexicons: !granted.lexicons.is_none(),
         models: !granted.models.is_none(),
         conversation: granted.conversation,

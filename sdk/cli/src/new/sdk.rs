@@ -15,7 +15,7 @@ macro_rules! embedded {
 const CONTRACT: [(&str, &str); 4] =
     embedded!("../../../../wit/v0.1": "hooks.wit", "host.wit", "types.wit", "worlds.wit");
 
-const SOURCE: [(&str, &str); 21] = embedded!("../../../rust":
+const SOURCE: [(&str, &str); 22] = embedded!("../../../rust":
     "README.md",
     "src/bindings.rs",
     "src/config.rs",
@@ -26,6 +26,7 @@ const SOURCE: [(&str, &str); 21] = embedded!("../../../rust":
     "src/lexicons.rs",
     "src/lib.rs",
     "src/log.rs",
+    "src/mail.rs",
     "src/message.rs",
     "src/models.rs",
     "src/plugin.rs",

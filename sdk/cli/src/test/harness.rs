@@ -17,6 +17,7 @@ use warbler_runtime::{Runtime, RuntimeKey, RuntimeOptions};
 use warbler_text::{Entry, Lexicon, LexiconSet, MessageLexicons};
 
 use super::ports::{Lists, Log, Secrets, Storage};
+use super::postbox::Postbox;
 use super::server::Server;
 
 /// How often a call that overran its deadline is repeated before it counts: the machine may have been
@@ -96,6 +97,7 @@ pub(super) struct Harness {
     component: Bytes,
     limits: HookLimits,
     log: Arc<Log>,
+    postbox: Postbox,
     /// Addresses that it may call although they are private.
     allowed: Vec<SocketAddr>,
     loaded: Vec<(Setting, Ready)>,
@@ -118,9 +120,11 @@ impl Harness {
         options.cache = Some(cache.path().to_owned());
         options.snapshots = component.len() < INTERPRETER_BYTES;
         options.http.private_addresses = allowed.iter().copied().collect();
+        let postbox = Postbox::new()?;
+        options.mail = Arc::new(postbox.clone());
         let runtime = Runtime::new(options).context("the runtime cannot be started")?;
         let (component, log) = (component.into(), Arc::new(Log::default()));
-        Ok(Self { runtime, package, component, limits, log, allowed, loaded: Vec::new(), _cache: cache })
+        Ok(Self { runtime, package, component, limits, log, postbox, allowed, loaded: Vec::new(), _cache: cache })
     }
 
     /// The package under test.
@@ -137,6 +141,11 @@ impl Harness {
     #[allow(clippy::unused_self)] // It is the harness that decides which clock there is.
     pub(super) fn now(&self) -> Timestamp {
         SystemClock.now()
+    }
+
+    /// The mail relay that it may use.
+    pub(super) fn postbox(&self) -> &Postbox {
+        &self.postbox
     }
 
     /// Lines that the plugin wrote since the last time.
@@ -209,6 +218,7 @@ pub(super) fn grants(asked: &Permissions) -> Grants {
         secrets: asked.secrets.iter().map(ToString::to_string).collect(),
         http: asked.http.iter().map(ToString::to_string).collect(),
         folders: asked.folders.names(),
+        mail: asked.mail.names(),
         lexicons: !asked.lexicons.is_none(),
         models: !asked.models.is_none(),
         conversation: asked.conversation,

@@ -19,6 +19,7 @@ use warbler_package::PushKind;
 use super::expect::{equal, explain, fits_schema, holds};
 use super::files::Checked;
 use super::harness::{Harness, NotReady, Setting};
+use super::postbox::{Reply, Sent};
 use super::server::{Answer, Asked, Server};
 
 /// One case.
@@ -35,6 +36,9 @@ pub(super) struct PushCase {
     /// What the provider's server answers, in order; the last answer stays.
     #[serde(default)]
     answers: Vec<Answer>,
+    /// What the mail relay makes of letters, in order; the last stays.
+    #[serde(default)]
+    mail: Vec<Reply>,
     /// What should come of it.
     #[serde(default)]
     expect: Expect,
@@ -84,10 +88,21 @@ struct Expect {
     outcomes: Option<Vec<Expected>>,
     /// The requests that the server got, in order.
     requests: Option<Vec<ExpectedRequest>>,
+    /// The letters that the mail relay was handed, in order.
+    letters: Option<Vec<ExpectedLetter>>,
     /// A part of the sentence with which `init` refuses the configuration.
     init_error: Option<String>,
     /// The code of the failure of the whole batch: `unavailable`, `misconfigured`, `unsupported`…
     failure: Option<String>,
+}
+
+/// How notifications leave a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As requests to the server.
+    Requests,
+    /// As letters.
+    Letters,
 }
 
 /// What should be said of a notification: the bare word leaves the rest open.
@@ -121,6 +136,20 @@ struct ExpectedRequest {
     json: BTreeMap<String, Value>,
 }
 
+/// What should be true of a letter.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ExpectedLetter {
+    relay: Option<String>,
+    to: Option<String>,
+    id: Option<String>,
+    subject: Option<String>,
+    /// A part of its text.
+    text: Option<String>,
+    /// A part of its HTML.
+    html: Option<String>,
+}
+
 impl Checked for PushCase {
     fn is_empty(&self) -> bool {
         self.expect == Expect::default()
@@ -129,9 +158,13 @@ impl Checked for PushCase {
 
 impl PushCase {
     /// Whether it can stand for what happens when all is well: one notification, and it is accepted.
-    fn is_model(&self) -> bool {
+    fn is_model(&self, by: Way) -> bool {
         let is_accepted = |outcome: &Expected| matches!(outcome, Expected::Accepted | Expected::AcceptedAs(_));
-        self.notifications.len() == 1 && !self.answers.is_empty() && self.expects(is_accepted)
+        let is_this = match by {
+            Way::Requests => !self.answers.is_empty(),
+            Way::Letters => self.answers.is_empty() && !self.mail.is_empty(),
+        };
+        self.notifications.len() == 1 && is_this && self.expects(is_accepted)
     }
 
     /// Whether an outcome like this is expected.
@@ -145,6 +178,7 @@ pub(super) async fn check(harness: &mut Harness, server: &Server, case: &PushCas
     let (mut setting, expect) = (case.given.clone(), &case.expect);
     setting.fill(server);
     server.play(case.answers.clone());
+    harness.postbox().play(case.mail.clone());
     if expect.init_error.is_none() {
         fits_schema(harness, &setting.config)?;
     }
@@ -164,8 +198,11 @@ pub(super) async fn check(harness: &mut Harness, server: &Server, case: &PushCas
         (Err(error), Some(code)) if error.code() == code => {}
         (Err(error), _) => return Err(explain(&error)),
     }
-    match &expect.requests {
-        Some(requests) => compare_requests(&server.asked(), requests),
+    if let Some(requests) = &expect.requests {
+        compare_requests(&server.asked(), requests)?;
+    }
+    match &expect.letters {
+        Some(letters) => compare_letters(&harness.postbox().sent(), letters),
         None => Ok(()),
     }
 }
@@ -256,4 +293,34 @@ fn compare_request(asked: &Asked, expected: &ExpectedRequest) -> Result<(), Stri
         equal(&format!("the body at {pointer}"), &json.pointer(pointer), &Some(value))?;
     }
     Ok(())
+}
+
+fn compare_letters(sent: &[Sent], expected: &[ExpectedLetter]) -> Result<(), String> {
+    equal("the number of letters", &sent.len(), &expected.len())?;
+    for (at, (sent, expected)) in sent.iter().zip(expected).enumerate() {
+        compare_letter(sent, expected).map_err(|error| format!("letter {}: {error}", at + 1))?;
+    }
+    Ok(())
+}
+
+fn compare_letter(sent: &Sent, expected: &ExpectedLetter) -> Result<(), String> {
+    let letter = &sent.letter;
+    let whole = [
+        ("the relay", &sent.relay, &expected.relay),
+        ("the address", &letter.to, &expected.to),
+        ("the id", &letter.id, &expected.id),
+        ("the subject", &letter.subject, &expected.subject),
+    ];
+    for (what, is, wanted) in whole {
+        if let Some(wanted) = wanted {
+            equal(what, is, wanted)?;
+        }
+    }
+    if let Some(part) = &expected.text {
+        holds("the text", &letter.text, part)?;
+    }
+    match &expected.html {
+        Some(part) => holds("the HTML", letter.html.as_deref().unwrap_or_default(), part),
+        None => Ok(()),
+    }
 }

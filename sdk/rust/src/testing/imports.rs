@@ -138,6 +138,26 @@ pub(crate) mod folders {
     }
 }
 
+pub(crate) mod mail {
+    use crate::mail::{Error, Letter, Posted};
+    use crate::testing::HOST;
+
+    pub(crate) fn send(relay: &str, letter: &Letter) -> Result<Posted, Error> {
+        // Taken out while it answers, so that it may use the host itself.
+        let postman = HOST.with_borrow_mut(|host| host.mail.take());
+        let Some(mut take) = postman else {
+            return Err(Error::NoRelay(format!("the mail relay {relay:?} was not granted")));
+        };
+        let posted = take(relay, letter);
+        HOST.with_borrow_mut(|host| host.mail = Some(take));
+        posted
+    }
+
+    pub(crate) fn send_all(relay: &str, letters: &[Letter]) -> Vec<Result<Posted, Error>> {
+        letters.iter().map(|letter| send(relay, letter)).collect()
+    }
+}
+
 pub(crate) mod http {
     use crate::http::{Error, Request, Response};
     use crate::testing::HOST;

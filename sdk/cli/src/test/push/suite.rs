@@ -9,11 +9,12 @@ use serde_json::Value;
 use warbler_domain::{HookError, Notification, PushOutcome, PushProvider, Refusal, with_causes};
 
 use super::carries::{carries, leaves};
-use super::{Expected, NotificationFields, PushCase, batch, provider};
+use super::{Expected, NotificationFields, PushCase, Way, batch, provider};
 use crate::test::Tally;
 use crate::test::expect::explain;
 use crate::test::files::CaseFile;
 use crate::test::harness::{Harness, NotReady, Setting};
+use crate::test::postbox::Reply;
 use crate::test::server::{Answer, Manner, Server};
 
 /// What came of a batch.
@@ -38,16 +39,33 @@ pub(in crate::test) async fn run(
     let cases: Vec<&PushCase> = files.iter().flat_map(|(_, cases)| cases).collect();
     let tells_dead = cases.iter().any(|case| case.expects(|outcome| *outcome == Expected::Gone));
     tally.count("shows in a case how it learns that an address is dead", &ensure(tells_dead, NO_GONE));
-    let Some(case) = cases.into_iter().find(|case| case.is_model()) else {
+    let models: Vec<(Way, &PushCase)> = [Way::Requests, Way::Letters]
+        .into_iter()
+        .filter_map(|way| Some((way, *cases.iter().find(|case| case.is_model(way))?)))
+        .collect();
+    if models.is_empty() {
         return tally.count("shows in a case how a notification is accepted", &Err(NO_MODEL.to_owned()));
-    };
+    }
+    for (way, case) in models {
+        if way == Way::Letters {
+            println!("by letters");
+        }
+        run_by(way, harness, server, case, tally).await;
+    }
+}
+
+/// Runs the suite for one of the ways that the plugin knows.
+async fn run_by(way: Way, harness: &mut Harness, server: &Server, case: &PushCase, tally: &mut Tally) {
     let mut suite = match Suite::new(harness, server, case).await {
         Ok(suite) => suite,
         Err(NotReady::Setting(text)) => return tally.count("starts", &Err(text)),
         Err(NotReady::Load(error)) => return tally.count("starts", &Err(with_causes(&error))),
     };
     suite.well(tally).await;
-    suite.unwell(tally).await;
+    match way {
+        Way::Requests => suite.unwell(tally).await,
+        Way::Letters => suite.unwell_relay(tally).await,
+    }
     let outcome = suite.lets_nothing_slip();
     tally.count("lets no secret, address or text slip into its log or its words", &outcome);
 }
@@ -67,6 +85,7 @@ struct Suite<'s> {
     setting: Setting,
     fields: NotificationFields,
     answers: Vec<Answer>,
+    mail: Vec<Reply>,
     /// What the plugin logged and said.
     said: Vec<String>,
 }
@@ -77,7 +96,8 @@ impl<'s> Suite<'s> {
         setting.fill(server);
         let provider = provider(harness, &setting).await?;
         let fields = case.notifications.first().cloned().unwrap_or_default();
-        Ok(Self { harness, server, provider, setting, fields, answers: case.answers.clone(), said: Vec::new() })
+        let (answers, mail) = (case.answers.clone(), case.mail.clone());
+        Ok(Self { harness, server, provider, setting, fields, answers, mail, said: Vec::new() })
     }
 
     /// So many notifications, each like the model's.
@@ -90,6 +110,12 @@ impl<'s> Suite<'s> {
     /// Delivers, and remembers what was said.
     async fn deliver(&mut self, batch: &[Notification], answers: Vec<Answer>) -> Delivered {
         self.server.play(answers);
+        self.deliver_by(batch, self.mail.clone()).await
+    }
+
+    /// The same, with a mail relay that replies otherwise.
+    async fn deliver_by(&mut self, batch: &[Notification], replies: Vec<Reply>) -> Delivered {
+        self.harness.postbox().play(replies);
         let delivered = self.provider.deliver(batch).await;
         self.said.extend(self.harness.take_logs());
         self.said.push(format!("{delivered:?}"));
@@ -125,9 +151,10 @@ impl<'s> Suite<'s> {
 
         let foreign = self.batch(1, |_, fields| FOREIGN.clone_into(&mut fields.body));
         let delivered = self.deliver(&foreign, self.answers.clone()).await;
-        let intact = carries(&self.server.asked(), FOREIGN);
-        let outcome =
-            all_accepted(&delivered, 1).and_then(|()| ensure(intact, "no request carries the text as it was"));
+        let letters = self.harness.postbox().sent();
+        let intact =
+            carries(&self.server.asked(), FOREIGN) || letters.iter().any(|sent| sent.letter.text.contains(FOREIGN));
+        let outcome = all_accepted(&delivered, 1).and_then(|()| ensure(intact, "nothing carries the text as it was"));
         tally.count("hands a text over with all its characters", &outcome);
 
         let empty = self.batch(1, |_, fields| fields.body.clear());
@@ -167,6 +194,26 @@ impl<'s> Suite<'s> {
         tally.count("gives a provider up in time that does not answer", &retried(&delivered, Duration::ZERO));
         let delivered = self.deliver(&one, self.answers.clone()).await;
         tally.count("delivers again once the provider is well", &all_accepted(&delivered, 1));
+    }
+
+    /// What has to hold while the mail relay is not.
+    async fn unwell_relay(&mut self, tally: &mut Tally) {
+        let one = self.batch(1, |_, _| {});
+        let pause = PAUSE_S * 1_000;
+        let delivered = self.deliver_by(&one, vec![Reply::Unavailable(pause)]).await;
+        let least = Duration::from_millis(pause);
+        tally.count("waits as long as a relay asks that does not take letters now", &retried(&delivered, least));
+        let delivered = self.deliver_by(&one, vec![Reply::UnknownMailbox("550 5.1.1 no such user".to_owned())]).await;
+        tally.count("has an address forgotten that the relay does not know", &gone(&delivered));
+        for reply in [Reply::Refused("554 5.7.1 no".to_owned()), Reply::Misconfigured("535 no".to_owned())] {
+            let name = format!("takes no other refusal for a dead address ({reply:?})");
+            let delivered = self.deliver_by(&one, vec![reply]).await;
+            tally.count(&name, &not_gone(&delivered));
+        }
+        let delivered = self.deliver_by(&one, vec![Reply::Stalls]).await;
+        tally.count("gives a relay up in time that does not answer", &retried(&delivered, Duration::ZERO));
+        let delivered = self.deliver_by(&one, self.mail.clone()).await;
+        tally.count("delivers again once the relay is well", &all_accepted(&delivered, 1));
     }
 
     /// Whether nothing that was said holds what must not be known.
@@ -249,6 +296,13 @@ fn retried(delivered: &Delivered, least: Duration) -> Result<(), String> {
         Err(error) => return Err(explain(error)),
     };
     ensure(pause >= least, &format!("expected a pause of at least {least:?}, got {pause:?}"))
+}
+
+fn gone(delivered: &Delivered) -> Result<(), String> {
+    match delivered.as_ref().map_err(explain)?.as_slice() {
+        [PushOutcome::Gone] => Ok(()),
+        other => Err(format!("expected `gone`, got {other:?}")),
+    }
 }
 
 fn not_gone(delivered: &Delivered) -> Result<(), String> {
