@@ -6,6 +6,7 @@ mod example;
 mod keys;
 mod limits;
 mod log;
+mod mail;
 mod metrics;
 mod operator;
 mod plugins;
@@ -26,6 +27,7 @@ pub(crate) use example::{example, example_with};
 pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
+pub(crate) use mail::{Mail, Relay};
 pub(crate) use metrics::Metrics;
 pub(crate) use operator::Operator;
 pub(crate) use plugins::Plugins;
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Plugins.
     pub(crate) plugins: Plugins,
+    /// Mail that plugins send.
+    pub(crate) mail: Mail,
     /// Agents.
     pub(crate) agents: Agents,
     /// Sessions of people.
@@ -77,6 +81,7 @@ impl Default for Config {
             operator: Operator::default(),
             limits: Limits::default(),
             plugins: Plugins::default(),
+            mail: Mail::default(),
             agents: Agents::default(),
             sessions: Sessions::default(),
             log: Log::default(),
@@ -113,6 +118,7 @@ impl Config {
         self.operator.check()?;
         self.limits.check()?;
         self.plugins.check()?;
+        self.mail.check()?;
         self.agents.check()?;
         self.sessions.check()?;
         self.log.check()
@@ -120,7 +126,7 @@ impl Config {
 
     /// Counts relative paths from `folder`.
     fn anchor(&mut self, folder: &Path) {
-        let Self { store, tls, keys, operator, plugins, .. } = self;
+        let Self { store, tls, keys, operator, plugins, mail, .. } = self;
         let paths = store
             .folder_mut()
             .into_iter()
@@ -129,7 +135,8 @@ impl Config {
             .chain(operator.token_file.as_mut())
             .chain(plugins.cache.as_mut())
             .chain(plugins.trust_file.as_mut())
-            .chain(plugins.folders.values_mut());
+            .chain(plugins.folders.values_mut())
+            .chain(mail.paths_mut());
         for path in paths {
             *path = folder.join(&*path);
         }
@@ -216,7 +223,7 @@ mod tests {
         for (_, section) in schema["$defs"].as_object().unwrap() {
             let Some(fields) = section["properties"].as_object() else { continue };
             for (name, field) in fields {
-                let shown = [format!("{name} = "), format!(".{name}]")];
+                let shown = [format!("{name} = "), format!(".{name}]"), format!(".{name}.")];
                 assert!(shown.iter().any(|shown| text.contains(shown)), "{name} is not in the example");
                 assert!(field["description"].is_string(), "{name} has no description");
             }

@@ -13,6 +13,7 @@ use warbler_backup::ResticRepositories;
 use warbler_domain::{ByteSize, MessageLimits, RandomIds, SystemClock};
 use warbler_http::{Api, ApiOptions};
 use warbler_knowledge::{KnowledgeBase, KnowledgeOptions, PdfReader};
+use warbler_mail::{Relays, Security};
 use warbler_models::{McpClient, McpOptions, OpenAiClient};
 use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{
@@ -117,12 +118,30 @@ fn runtime_options(config: &Config) -> anyhow::Result<RuntimeOptions> {
     options.cache = config.plugin_cache();
     options.pool = Pool { instances: config.plugins.instances, memory: ByteSize(config.plugins.memory_bytes) };
     options.folders = Arc::new(DiskFolders::new(config.plugins.folders.clone()));
+    options.mail = Arc::new(relays(config)?);
     options.http = HttpOptions {
         private_addresses: config.plugins.allow_private_http.clone(),
         extra_roots: config.plugins.trust_file.as_deref().map(authorities).transpose()?.unwrap_or_default(),
         ..HttpOptions::default()
     };
     Ok(options)
+}
+
+/// The mail relays that the operator named.
+///
+/// # Errors
+/// A password or a certificate cannot be read, or a setting is none.
+pub(crate) fn relays(config: &Config) -> anyhow::Result<Relays> {
+    let mut relays = Relays::new(Arc::new(SystemClock));
+    for (name, relay) in &config.mail.relays {
+        let mut options = relay.options()?;
+        options.extra_roots = relay.trust_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
+        if options.security == Security::Clear {
+            tracing::warn!(relay = %name, "letters to this relay, and the password, can be read on the way");
+        }
+        relays.add(name, options).with_context(|| format!("the mail relay {name:?} cannot be set up"))?;
+    }
+    Ok(relays)
 }
 
 /// The certificates in a file.

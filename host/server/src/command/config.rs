@@ -35,6 +35,7 @@ impl Config {
                 if let Some(tls) = &config.tls {
                     crate::tls::Certificate::load(tls)?;
                 }
+                crate::wiring::relays(&config)?;
                 print::line(&format!("{} is in order", path.display()));
             }
             Self::Schema => print::line(config::schema()?.trim_end()),

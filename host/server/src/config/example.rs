@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Config, Keys, Operator, Plugins, Tls};
+use super::{Config, Keys, Operator, Plugins, Relay, Tls};
 
 /// The example as it is committed: the defaults, all of them commented out.
 ///
@@ -27,24 +27,19 @@ pub(crate) fn example_with(config: &Config) -> Result<String, toml::ser::Error> 
     let mut text = String::new();
     comment(&mut text, describe(&schema));
     text.push('\n');
-    let mut section: Option<String> = None;
+    let mut section: Vec<&str> = Vec::new();
     for line in all.lines().filter(|line| !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             text.push('\n');
-            // A table within a section is a field of it.
-            let described = match name.split_once('.') {
-                Some((section, field)) => property(&schema, Some(section), field),
-                None => property(&schema, None, name),
-            };
-            comment(&mut text, described.map_or("", describe));
+            section = name.split('.').collect();
+            comment(&mut text, headline(&schema, &section));
             // An optional section must not be there unless it was chosen.
-            let present = chosen.get(name).is_some();
-            push(&mut text, line, present);
-            section = Some(name.to_owned());
+            push(&mut text, line, lookup(&chosen, &section).is_some());
         } else if let Some((key, _)) = line.split_once(" = ") {
-            comment(&mut text, property(&schema, section.as_deref(), key).map_or("", describe));
-            let value = lookup(&chosen, section.as_deref(), key);
-            push(&mut text, line, value.is_some() && value != lookup(&defaults, section.as_deref(), key));
+            let path = [section.as_slice(), &[key]].concat();
+            comment(&mut text, property(&schema, &path).map_or("", describe));
+            let value = lookup(&chosen, &path);
+            push(&mut text, line, value.is_some() && value != lookup(&defaults, &path));
         }
     }
     Ok(text)
@@ -69,7 +64,25 @@ fn with_samples(config: Config) -> Config {
         folders.insert("nas".into(), "/mnt/nas/warbler".into());
     }
     let plugins = Plugins { cache, folders, trust_file, ..config.plugins };
-    Config { tls, keys, operator, plugins, ..config }
+    let mut mail = config.mail;
+    if mail.relays.is_empty() {
+        mail.relays.insert("office".into(), sample_relay());
+    }
+    Config { tls, keys, operator, plugins, mail, ..config }
+}
+
+fn sample_relay() -> Relay {
+    Relay {
+        host: "mail.example.com".into(),
+        port: Some(587),
+        trust_file: Some("authorities.pem".into()),
+        user: Some("warbler".into()),
+        password_file: Some("relay.password".into()),
+        password_env: Some("WARBLER_RELAY_PASSWORD".into()),
+        from: "Warbler <no-reply@example.com>".into(),
+        hello: Some("chat.example.com".into()),
+        ..Relay::default()
+    }
 }
 
 fn push(text: &mut String, line: &str, chosen: bool) {
@@ -93,17 +106,29 @@ fn describe(schema: &Value) -> &str {
     schema.get("description").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The schema of a key, within a section or at the top.
-fn property<'a>(schema: &'a Value, section: Option<&str>, key: &str) -> Option<&'a Value> {
-    let Some(section) = section else { return schema.get("properties")?.get(key) };
-    let outer = schema.get("properties")?.get(section)?;
-    let reference = outer.get("$ref").or_else(|| outer.get("anyOf")?.get(0)?.get("$ref"))?.as_str()?;
-    schema.pointer(reference.strip_prefix('#')?)?.get("properties")?.get(key)
+/// What is said of a table; of an entry of a map, what is said of the map.
+fn headline<'a>(schema: &'a Value, path: &[&str]) -> &'a str {
+    let said = |path: &[&str]| property(schema, path).map(describe).filter(|said| !said.is_empty());
+    said(path).or_else(|| said(path.split_last()?.1)).unwrap_or_default()
 }
 
-fn lookup<'a>(config: &'a toml::Value, section: Option<&str>, key: &str) -> Option<&'a toml::Value> {
-    match section {
-        Some(section) => config.get(section)?.get(key),
-        None => config.get(key),
+/// The schema of what lies at `path`: fields of tables, and entries of maps.
+fn property<'a>(schema: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(schema, |outer, name| {
+        let outer = resolved(schema, outer)?;
+        let field = outer.get("properties").and_then(|fields| fields.get(name));
+        field.or_else(|| outer.get("additionalProperties"))
+    })
+}
+
+/// `part` itself, or what it refers to.
+fn resolved<'a>(schema: &'a Value, part: &'a Value) -> Option<&'a Value> {
+    match part.get("$ref").or_else(|| part.get("anyOf")?.get(0)?.get("$ref")) {
+        Some(reference) => schema.pointer(reference.as_str()?.strip_prefix('#')?),
+        None => Some(part),
     }
+}
+
+fn lookup<'a>(config: &'a toml::Value, path: &[&str]) -> Option<&'a toml::Value> {
+    path.iter().try_fold(config, |outer, name| outer.get(name))
 }

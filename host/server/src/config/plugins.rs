@@ -45,8 +45,8 @@ impl Default for Plugins {
     }
 }
 
-/// Whether tenants can name a folder so: as all resources of a host that they are granted by name.
-fn is_name(name: &str) -> bool {
+/// Whether tenants can name a folder or a relay so: as all resources of a host that they are granted by name.
+pub(super) fn is_name(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=64).contains(&name.len()) && name.bytes().all(known)
 }
