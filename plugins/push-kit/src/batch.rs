@@ -70,12 +70,12 @@ pub fn deliver<V: Vendor>(vendor: &V, batch: &[Notification]) -> Result<Vec<Outc
 }
 
 /// What is to be said of a notification that need not be sent.
-fn at_once(notification: &Notification, now: Timestamp) -> Option<Answer> {
+pub(crate) fn at_once(notification: &Notification, now: Timestamp) -> Option<Answer> {
     (notification.expires_at <= now).then(|| Answer::Rejected("it expired before it was sent".to_owned()))
 }
 
 /// For notifications that stand in the batch a second time: where they stand first.
-fn firsts(batch: &[Notification]) -> HashMap<usize, usize> {
+pub(crate) fn firsts(batch: &[Notification]) -> HashMap<usize, usize> {
     let mut seen = HashMap::new();
     let mut again = HashMap::new();
     for (index, notification) in batch.iter().enumerate() {
