@@ -86,14 +86,15 @@ pub use lexicon::{WordList, WordLists};
 pub use live::{Connection, Connections, Delivery, Live};
 pub use members::{Members, NewMember, Profile, ProfileChange};
 pub use messages::{Edit, History, HistoryQuery, Messages, NewBody, Prepared, Send, Sent, Shown};
-pub use options::{AgentOptions, Options, PasswordCost, Rate, RateLimits};
+pub use options::{AgentOptions, CodeRate, Options, PasswordCost, Rate, RateLimits};
 pub use plugin_error::{ConfigProblem, PluginError, Step};
 pub use plugin_wiring::Extensions;
 pub use ports::{AgentPorts, Entropy, Ports, SystemEntropy, Tasks};
 pub use publisher::{DevelopmentKey, Enforced, Publishers, TrustView};
 pub use push::{
-    DeadNotification, Dropped, EndpointView, Habits, HabitsChange, KindView, Level, Mute, NewEndpoint, Note,
-    ProviderHealth, Push, PushOverview, PushPolicy, PushStep, QuietHours, Quota, Rule, Story, TestReport, Weekday,
+    CodeMessage, DeadNotification, Dropped, EndpointView, Habits, HabitsChange, KindView, Level, Mute, NewEndpoint,
+    Note, ProviderHealth, Push, PushOverview, PushPolicy, PushStep, QuietHours, Quota, Rule, Story, TestReport,
+    Weekday,
 };
 pub use review::{HeldMessage, Review};
 pub use service::Service;

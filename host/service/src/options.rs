@@ -32,6 +32,24 @@ impl Default for PasswordCost {
     }
 }
 
+/// How many one-time codes are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeRate {
+    /// To one address, whoever asks.
+    pub per_address: u32,
+    /// To one person, whatever the address.
+    pub per_person: u32,
+    /// In so much time.
+    pub within: Duration,
+}
+
+impl Default for CodeRate {
+    fn default() -> Self {
+        // Somebody whose first code got lost asks twice or three times; text messages cost money.
+        Self { per_address: 5, per_person: 8, within: Duration::from_mins(10) }
+    }
+}
+
 /// How often callers may do what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
@@ -47,6 +65,8 @@ pub struct RateLimits {
     pub failures_before_wait: u32,
     /// The first wait; it doubles with each further failure.
     pub first_wait: Duration,
+    /// One-time codes.
+    pub codes: CodeRate,
     /// The longest wait. Short, because it can be forced upon an account by a stranger.
     pub longest_wait: Duration,
 }
@@ -61,6 +81,7 @@ impl Default for RateLimits {
             failures_before_wait: 5,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_mins(1),
+            codes: CodeRate::default(),
         }
     }
 }

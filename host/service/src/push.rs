@@ -8,6 +8,7 @@
 //! What became of each notification is kept for a week (`story`), and what was given up for a month (`dead`).
 
 mod code;
+mod code_rate;
 mod compose;
 mod dead;
 mod devices;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use warbler_domain::{ConversationId, Expect, MessageId, TenantId, Timestamp, UserId};
 use warbler_store::Backoff;
 
+pub use code::CodeMessage;
 pub use dead::DeadNotification;
 pub use devices::{EndpointView, KindView, NewEndpoint, TestReport};
 pub use health::ProviderHealth;

@@ -1,6 +1,7 @@
 //! The use cases as people live through them, over the store in memory.
 
 mod attachments;
+mod codes;
 mod conversations;
 mod edits;
 mod live;

@@ -10,6 +10,7 @@ use warbler_domain::{
     EndpointId, Expect, PushProvider, Sequence, StateChange, StateKey, TenantId, TenantScope, UserId,
 };
 
+use super::code_rate::CodeGate;
 use super::health::{Health, Quotas};
 use super::job::{self, Held};
 use super::lane::{Lane, Order, Tube};
@@ -47,6 +48,7 @@ pub(crate) struct PushWork {
     pub(super) book: Book,
     pub(super) unread: Unread,
     pub(super) quotas: Quotas,
+    pub(super) codes: CodeGate,
     policies: Cache<TenantId, PushPolicy>,
     /// Tenants that have, or had, devices.
     reachable: RwLock<HashSet<TenantId>>,
@@ -63,12 +65,14 @@ type OnChange = fn(&PushWork, &StateChange);
 impl PushWork {
     pub(super) fn new(core: Arc<Core>, plugins: Plugins) -> Arc<Self> {
         let policies = Cache::new(core.options.cache_entries);
+        let codes = CodeGate::new(core.options.rates.codes);
         Arc::new(Self {
             core,
             plugins,
             book: Book::default(),
             unread: Unread::default(),
             quotas: Quotas::default(),
+            codes,
             policies,
             reachable: RwLock::default(),
             lanes: Mutex::default(),
