@@ -8,6 +8,7 @@ pub mod counterpart;
 pub mod disk;
 pub mod guests;
 pub mod host;
+pub mod mail_server;
 pub mod model;
 pub mod packages;
 pub mod receiver;
