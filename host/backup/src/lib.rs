@@ -19,6 +19,5 @@ mod source;
 mod throttle;
 mod tree;
 
-pub use mirror::{Healed, Ledger, LedgerState, Mirror, Mirrored, Verify, is_named_by_digest};
 pub use options::Patience;
 pub use repositories::ResticRepositories;

@@ -12,14 +12,15 @@ use rustic_core::{
 };
 use tokio::task::spawn_blocking;
 use warbler_domain::{
-    BackupError, BackupProgress, BackupRepositories, BackupRepository, BackupSink, RepositoryKey, RepositoryOptions,
-    Unlock,
+    BackupError, BackupMirror, BackupProgress, BackupRepositories, BackupRepository, BackupSink, MirrorLedger,
+    MirroredSink, RepositoryKey, RepositoryOptions, Unlock,
 };
 use zeroize::Zeroizing;
 
 use crate::Patience;
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
+use crate::mirror::{Mirror, is_named_by_digest};
 use crate::repository::ResticRepository;
 use crate::throttle::Throttle;
 
@@ -28,6 +29,10 @@ const PACK: u64 = 16 * 1024 * 1024;
 
 /// Size of a pack of trees, as restic makes them.
 const TREE_PACK: u64 = 4 * 1024 * 1024;
+
+/// Calls of a mirrored sink, at most, before it counts as behind: others have what it misses, so that a run does not
+/// wait for it as long as for the only one.
+const MIRRORED: u32 = 4;
 
 /// Repositories in the restic format.
 #[derive(Debug, Clone, Copy, Default)]
@@ -173,5 +178,18 @@ impl BackupRepositories for ResticRepositories {
         let backend = place.backend(Arc::default());
         let work = move || encoded(&open(&backend, &Credentials::password(&*passphrase))?.key());
         spawn_blocking(work).await.map_err(|error| panicked(&error))?
+    }
+
+    fn mirror(
+        &self,
+        sinks: Vec<MirroredSink>,
+        ledger: Arc<dyn MirrorLedger>,
+        require: usize,
+        options: RepositoryOptions,
+    ) -> Result<Arc<dyn BackupMirror>, BackupError> {
+        let mirror = Mirror::new(sinks, ledger, require, is_named_by_digest);
+        let mirror = mirror.ok_or_else(|| internal("a mirror needs two sinks at least, each named once"))?;
+        let patience = Patience { attempts: self.patience.attempts.min(MIRRORED), ..self.patience };
+        Ok(Arc::new(mirror.patient(patience, options.bytes_per_second.map(Throttle::new))))
     }
 }

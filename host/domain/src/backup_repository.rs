@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
-use crate::{BackupSink, ByteStream, HookError, StoreError, Timestamp};
+use crate::{BackupMirror, BackupSink, ByteStream, HookError, MirrorLedger, MirroredSink, StoreError, Timestamp};
 
 /// The key of a repository, in the repository's own encoding. Whoever has it can read every version.
 #[derive(Clone, PartialEq, Eq)]
@@ -309,6 +309,18 @@ pub trait BackupRepositories: Send + Sync {
         sink: Arc<dyn BackupSink>,
         passphrase: Zeroizing<String>,
     ) -> Result<RepositoryKey, BackupError>;
+    /// Puts sinks together, of which `require` have to take each write: at least one, at most all. Sinks that the
+    /// ledger does not know are behind until the mirror is healed.
+    ///
+    /// # Errors
+    /// There are fewer than two sinks, or two have one name.
+    fn mirror(
+        &self,
+        sinks: Vec<MirroredSink>,
+        ledger: Arc<dyn MirrorLedger>,
+        require: usize,
+        options: RepositoryOptions,
+    ) -> Result<Arc<dyn BackupMirror>, BackupError>;
 }
 
 /// Why a backup, a restore or a check failed.

@@ -4,6 +4,7 @@
 mod address;
 mod agent;
 mod backup;
+mod backup_mirror;
 mod backup_repository;
 mod conversation;
 mod error;
@@ -24,6 +25,7 @@ mod push;
 mod receipt;
 mod role;
 mod scope;
+mod scratch;
 mod signal;
 mod store;
 mod time;
@@ -33,6 +35,7 @@ mod verdict;
 pub use address::is_public;
 pub use agent::{Agent, AgentContext, Passage, Turn};
 pub use backup::{BackupSink, BlobEntry};
+pub use backup_mirror::{BackupMirror, Healed, MirrorLedger, MirrorState, MirroredSink};
 pub use backup_repository::{
     BackupContent, BackupEntry, BackupError, BackupFile, BackupProgress, BackupRepositories, BackupRepository,
     BackupSource, BackupVersion, CheckDepth, CheckReport, OpenFile, PassphraseKey, Repaired, RepositoryKey,
@@ -62,6 +65,7 @@ pub use push::{Notification, PushOutcome, PushProvider, PushTarget, Urgency};
 pub use receipt::{Outcome, Receipt};
 pub use role::{Right, Role};
 pub use scope::TenantScope;
+pub use scratch::{ScratchStore, ScratchStores};
 pub use signal::{Feed, Signal};
 pub use store::{
     Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, Placed, State, StateChange,

@@ -4,8 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 /// In the restic format all files but `config` are named by the SHA-256 of what is in them, in hexadecimal digits, after
 /// folders (<https://restic.readthedocs.io/en/stable/100_references.html#repository-format>). `None` for other names.
-#[must_use]
-pub fn is_named_by_digest(name: &str, bytes: &[u8]) -> Option<bool> {
+pub(crate) fn is_named_by_digest(name: &str, bytes: &[u8]) -> Option<bool> {
     let digits = name.rsplit('/').next()?;
     let named = hex::decode(digits).ok().filter(|named| named.len() == 32)?;
     Some(named == Sha256::digest(bytes).as_slice())

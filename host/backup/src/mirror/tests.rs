@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stage::{Book, Sink, hash_named, mirror, name_of, reopen};
+use stage::{Book, Sink, hash_named, heal, mirror, name_of, reopen};
 use warbler_domain::{BackupSink, HookError, Refusal};
 
 use super::*;
@@ -67,17 +67,28 @@ mod stage {
 
     /// A ledger that outlives mirrors.
     #[derive(Default)]
-    pub(super) struct Book(parking_lot::Mutex<LedgerState>);
+    pub(super) struct Book(parking_lot::Mutex<MirrorState>);
 
     #[async_trait]
-    impl Ledger for Book {
-        async fn load(&self) -> Result<LedgerState, HookError> {
+    impl MirrorLedger for Book {
+        async fn load(&self) -> Result<MirrorState, HookError> {
             Ok(self.0.lock().clone())
         }
 
-        async fn save(&self, state: &LedgerState) -> Result<(), HookError> {
-            *self.0.lock() = state.clone();
-            Ok(())
+        async fn replace(&self, from: &MirrorState, to: &MirrorState) -> Result<bool, HookError> {
+            let mut state = self.0.lock();
+            let stands = *state == *from;
+            if stands {
+                *state = to.clone();
+            }
+            Ok(stands)
+        }
+    }
+
+    impl Book {
+        /// Which of the two sinks are behind.
+        pub(super) fn behind(&self) -> Vec<&'static str> {
+            ["one", "other"].into_iter().filter(|sink| !self.0.lock().is_current(sink)).collect()
         }
     }
 
@@ -94,17 +105,21 @@ mod stage {
     /// Two sinks, the ledger, and the mirror of them, healed.
     pub(super) async fn mirror(require: usize) -> (Arc<Sink>, Arc<Sink>, Arc<Book>, Mirror) {
         let (one, other, book) = (Arc::<Sink>::default(), Arc::<Sink>::default(), Arc::<Book>::default());
-        let mirror = reopen(&one, &other, &book, require).await;
-        mirror.heal().await.unwrap();
+        let mirror = reopen(&one, &other, &book, require);
+        heal(&mirror).await.unwrap();
         (one, other, book, mirror)
     }
 
-    pub(super) async fn reopen(one: &Arc<Sink>, other: &Arc<Sink>, book: &Arc<Book>, require: usize) -> Mirror {
+    pub(super) async fn heal(mirror: &Mirror) -> Result<Healed, HookError> {
+        mirror.heal(&BackupProgress::default()).await
+    }
+
+    pub(super) fn reopen(one: &Arc<Sink>, other: &Arc<Sink>, book: &Arc<Book>, require: usize) -> Mirror {
         let sinks = vec![
-            Mirrored { id: "one".into(), sink: one.clone() },
-            Mirrored { id: "other".into(), sink: other.clone() },
+            MirroredSink { id: "one".into(), sink: one.clone() },
+            MirroredSink { id: "other".into(), sink: other.clone() },
         ];
-        Mirror::open(sinks, book.clone(), require, hash_named).await.unwrap()
+        Mirror::new(sinks, book.clone(), require, hash_named).unwrap()
     }
 }
 
@@ -120,7 +135,7 @@ async fn put(mirror: &Mirror, text: &str) -> String {
 
 #[tokio::test]
 async fn a_sink_that_was_away_gets_what_it_missed_and_loses_what_was_deleted() {
-    let (one, other, _, mirror) = mirror(1).await;
+    let (one, other, book, mirror) = mirror(1).await;
     let (kept, deleted) = (put(&mirror, "kept").await, put(&mirror, "deleted").await);
     mirror.put("config", bytes("first")).await.unwrap();
     assert_eq!(one.names(), other.names());
@@ -128,15 +143,17 @@ async fn a_sink_that_was_away_gets_what_it_missed_and_loses_what_was_deleted() {
     let missed = put(&mirror, "missed").await;
     mirror.delete(&deleted).await.unwrap();
     mirror.put("config", bytes("later")).await.unwrap();
-    assert_eq!(mirror.behind().await, ["other"]);
-    assert!(mirror.heal().await.is_err(), "a sink that is away cannot be healed");
+    assert_eq!(book.behind(), ["other"]);
+    assert!(heal(&mirror).await.unwrap().failed.contains_key("other"), "a sink that is away cannot be healed");
     other.go(false);
-    assert_eq!(mirror.heal().await.unwrap(), Healed { copied: 2, bytes: 11, deleted: 1 });
+    let healed = heal(&mirror).await.unwrap();
+    assert_eq!((healed.copied, healed.bytes, healed.deleted), (2, 11, 1));
+    assert_eq!((healed.sinks, healed.failed.len()), (vec!["other".to_owned()], 0));
     assert_eq!(*one.blobs.lock(), *other.blobs.lock());
     let mut expected = vec!["config".to_owned(), kept, missed];
     expected.sort();
     assert_eq!(other.names(), expected);
-    assert!(mirror.behind().await.is_empty());
+    assert!(book.behind().is_empty());
 }
 
 #[tokio::test]
@@ -148,7 +165,7 @@ async fn a_sink_that_came_back_is_not_believed_before_it_is_healed() {
     other.go(false);
     // Also not after the host started again.
     drop(first);
-    let mirror = reopen(&one, &other, &book, 1).await;
+    let mirror = reopen(&one, &other, &book, 1);
     one.go(true);
     assert!(mirror.get("config", 0, 9).await.is_err());
     assert!(mirror.list("", None).await.is_err());
@@ -159,7 +176,7 @@ async fn a_sink_that_came_back_is_not_believed_before_it_is_healed() {
 
 #[tokio::test]
 async fn any_sink_that_is_current_can_be_away() {
-    let (one, other, _, mirror) = mirror(1).await;
+    let (one, other, book, mirror) = mirror(1).await;
     let name = put(&mirror, "text").await;
     for sink in [&one, &other] {
         sink.go(true);
@@ -170,17 +187,17 @@ async fn any_sink_that_is_current_can_be_away() {
         sink.go(false);
     }
     assert_eq!(mirror.get("absent", 0, 1).await.unwrap(), None);
-    assert!(mirror.behind().await.is_empty());
+    assert!(book.behind().is_empty());
 }
 
 #[tokio::test]
 async fn a_write_that_too_few_sinks_take_is_an_error_and_nobody_is_behind() {
-    let (one, other, _, mirror) = mirror(2).await;
+    let (one, other, book, mirror) = mirror(2).await;
     other.go(true);
     assert!(matches!(mirror.put("a", bytes("a")).await, Err(HookError::Refused(Refusal::Unavailable { .. }))));
     one.go(true);
     assert!(mirror.delete("a").await.is_err());
-    assert!(mirror.behind().await.is_empty());
+    assert!(book.behind().is_empty());
     one.go(false);
     other.go(false);
     mirror.put("a", bytes("a")).await.unwrap();
@@ -189,16 +206,16 @@ async fn a_write_that_too_few_sinks_take_is_an_error_and_nobody_is_behind() {
 
 #[tokio::test]
 async fn a_blob_that_was_lost_or_damaged_in_one_sink_is_read_from_the_other_and_mended() {
-    let (one, other, _, mirror) = mirror(1).await;
+    let (one, other, book, mirror) = mirror(1).await;
     let (lost, damaged) = (put(&mirror, "lost").await, put(&mirror, "damaged").await);
     one.blobs.lock().remove(&lost);
     assert_eq!(mirror.get(&lost, 0, 99).await.unwrap(), Some(bytes("lost")));
-    assert_eq!(mirror.behind().await, ["one"]);
-    mirror.heal().await.unwrap();
+    assert_eq!(book.behind(), ["one"]);
+    heal(&mirror).await.unwrap();
     // Of the same length: lists do not tell.
     one.blobs.lock().insert(damaged.clone(), bytes("dAmaged"));
     assert_eq!(mirror.get(&damaged, 0, 99).await.unwrap(), Some(bytes("damaged")));
-    assert_eq!(mirror.heal().await.unwrap().copied, 1);
+    assert_eq!(heal(&mirror).await.unwrap().copied, 1);
     assert_eq!(*one.blobs.lock(), *other.blobs.lock());
 }
 
@@ -212,9 +229,9 @@ async fn a_host_that_was_lost_unites_what_its_sinks_hold() {
     let torn = name_of(b"torn");
     one.blobs.lock().insert(torn.clone(), bytes("to"));
     other.blobs.lock().insert(torn.clone(), bytes("torn"));
-    let mirror = reopen(&one, &other, &Arc::<Book>::default(), 1).await;
+    let mirror = reopen(&one, &other, &Arc::<Book>::default(), 1);
     assert!(mirror.get(&only, 0, 1).await.is_err(), "it is not known who can be believed");
-    mirror.heal().await.unwrap();
+    heal(&mirror).await.unwrap();
     assert_eq!(*one.blobs.lock(), *other.blobs.lock());
     assert_eq!(mirror.get(&torn, 0, 9).await.unwrap(), Some(bytes("torn")));
     assert_eq!(mirror.list("", None).await.unwrap().len(), 3);
@@ -225,18 +242,19 @@ async fn another_repository_is_never_overwritten() {
     let (one, other) = (Arc::<Sink>::default(), Arc::<Sink>::default());
     one.blobs.lock().insert("config".into(), bytes("mine"));
     other.blobs.lock().insert("config".into(), bytes("yours"));
-    let mirror = reopen(&one, &other, &Arc::<Book>::default(), 1).await;
-    assert!(matches!(mirror.heal().await, Err(HookError::Refused(Refusal::Misconfigured { .. }))));
+    let mirror = reopen(&one, &other, &Arc::<Book>::default(), 1);
+    assert!(matches!(heal(&mirror).await, Err(HookError::Refused(Refusal::Misconfigured { .. }))));
     // Nor when it joins a mirror that is there.
     let (first, second, book, mirror) = stage::mirror(1).await;
     mirror.put("config", bytes("mine")).await.unwrap();
     let sinks = vec![
-        Mirrored { id: "one".into(), sink: first },
-        Mirrored { id: "other".into(), sink: second },
-        Mirrored { id: "third".into(), sink: other.clone() },
+        MirroredSink { id: "one".into(), sink: first },
+        MirroredSink { id: "other".into(), sink: second },
+        MirroredSink { id: "third".into(), sink: other.clone() },
     ];
-    let mirror = Mirror::open(sinks, book, 1, hash_named).await.unwrap();
-    assert!(matches!(mirror.heal().await, Err(HookError::Refused(Refusal::Misconfigured { .. }))));
+    let mirror = Mirror::new(sinks, book, 1, hash_named).unwrap();
+    let refused = heal(&mirror).await.unwrap().failed;
+    assert!(refused["third"].contains("another repository"), "{refused:?}");
     assert_eq!(other.blobs.lock()["config"], bytes("yours"));
 }
 
@@ -251,4 +269,51 @@ async fn lists_of_sinks_that_differ_are_united_in_order_and_in_pages() {
     let second = mirror.list("", first.last().map(|entry| entry.name.as_str())).await.unwrap();
     let names: Vec<String> = first.into_iter().chain(second).map(|entry| entry.name).collect();
     assert_eq!(names, (0..1_500).map(|number| format!("{number:05}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_sink_that_was_emptied_is_found_out_and_filled_again() {
+    let (one, other, book, mirror) = mirror(1).await;
+    mirror.put("config", bytes("mine")).await.unwrap();
+    put(&mirror, "text").await;
+    mirror.compare().await.unwrap();
+    assert!(book.behind().is_empty());
+    other.blobs.lock().clear();
+    mirror.compare().await.unwrap();
+    assert_eq!(book.behind(), ["other"]);
+    heal(&mirror).await.unwrap();
+    assert_eq!(*one.blobs.lock(), *other.blobs.lock());
+    // What is the host's own is nobody's copy.
+    other.blobs.lock().insert("warbler-lease".into(), bytes("its own"));
+    other.go(true);
+    put(&mirror, "more").await;
+    other.go(false);
+    heal(&mirror).await.unwrap();
+    assert_eq!(other.names().len(), one.names().len() + 1);
+    // Another repository in its place is an error that says so.
+    other.blobs.lock().insert("config".into(), bytes("yours"));
+    assert!(mirror.compare().await.unwrap_err().to_string().contains("different repositories"));
+}
+
+#[tokio::test]
+async fn a_sink_that_was_taken_away_and_joins_again_is_given_what_it_missed() {
+    let (one, other, book, first) = mirror(1).await;
+    first.put("config", bytes("mine")).await.unwrap();
+    let deleted = put(&first, "deleted").await;
+    drop(first);
+    let fresh = Arc::<Book>::default();
+    fresh
+        .replace(&MirrorState::default(), &{
+            let mut state = MirrorState::default();
+            state.set_current("one");
+            state
+        })
+        .await
+        .unwrap();
+    one.blobs.lock().remove(&deleted);
+    let mirror = reopen(&one, &other, &fresh, 1);
+    let healed = heal(&mirror).await.unwrap();
+    assert_eq!((healed.deleted, healed.failed.len()), (1, 0), "it is the same repository: {healed:?}");
+    assert!(fresh.behind().is_empty());
+    assert_eq!(book.behind().len(), 0);
 }
