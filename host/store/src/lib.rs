@@ -12,6 +12,7 @@ mod layout;
 mod options;
 #[cfg(test)]
 mod raw;
+mod scratch;
 mod seal;
 mod sealed;
 mod stats;
@@ -20,6 +21,7 @@ mod store;
 pub use consumer::{Backoff, Consumer, ConsumerPorts, DeadLetters, Delivery, Parked, Retried};
 pub use error::OpenError;
 pub use options::{Durability, Location, StoreOptions};
+pub use scratch::TemporaryStores;
 pub use seal::{BadMasterKey, MasterKey};
 pub use stats::StoreStats;
 pub use store::Store;

@@ -68,14 +68,19 @@ impl Store {
     /// The place is held by another process, is damaged, was written by a later version, or was sealed
     /// under another master key.
     pub fn open(options: &StoreOptions) -> Result<Arc<Self>, OpenError> {
+        if options.durability == Durability::Relaxed {
+            tracing::warn!("durability is relaxed: a power cut loses the last messages, though they were acknowledged");
+        }
+        Self::open_with(options, options.durability)
+    }
+
+    /// As [`open`](Self::open), for a store of which it is known what its acknowledgements are worth.
+    pub(crate) fn open_with(options: &StoreOptions, durability: Durability) -> Result<Arc<Self>, OpenError> {
         let backend = match &options.location {
             Location::Memory => Backend::memory(),
             Location::Sled(folder) => Backend::sled(folder, options)?,
         };
-        if options.durability == Durability::Relaxed {
-            tracing::warn!("durability is relaxed: a power cut loses the last messages, though they were acknowledged");
-        }
-        Self::over(backend, options.master.clone(), options.durability)
+        Self::over(backend, options.master.clone(), durability)
     }
 
     pub(crate) fn over(backend: Backend, master: MasterKey, durability: Durability) -> Result<Arc<Self>, OpenError> {
