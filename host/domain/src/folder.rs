@@ -20,9 +20,15 @@ pub enum FolderError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The disk is full, or a quota is used up.
+    /// The disk is full.
     #[error("the folder has no room left")]
     NoRoom,
+    /// The tenant keeps as much there as the operator lets it.
+    #[error("the operator lets a tenant keep at most {limit} bytes in this folder")]
+    Quota {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The disk did not do it.
     #[error("the folder failed while {doing}")]
     Io {

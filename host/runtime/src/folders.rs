@@ -2,11 +2,12 @@
 //! their own names, so that a person finds them there.
 
 mod name;
+mod quota;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use warbler_domain::{BlobEntry, FolderError, FolderStore, Folders, TenantId};
+
+use self::quota::Quota;
 
 /// Where blobs are written until they are whole. No name starts with it.
 const UPLOADS: &str = ".uploads";
@@ -28,13 +32,22 @@ const STALE: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, Default)]
 pub struct DiskFolders {
     paths: BTreeMap<String, PathBuf>,
+    /// Most bytes of a tenant in each; nothing for no limit.
+    limit: Option<u64>,
+    quotas: Arc<Mutex<HashMap<PathBuf, Arc<Quota>>>>,
 }
 
 impl DiskFolders {
     /// These folders. They have to be there: one that is not may be a disk that is not mounted.
     #[must_use]
     pub fn new(paths: BTreeMap<String, PathBuf>) -> Self {
-        Self { paths }
+        Self { paths, ..Self::default() }
+    }
+
+    /// The same, in each of which a tenant may keep so many bytes.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Self {
+        Self { limit: Some(bytes), ..self }
     }
 }
 
@@ -42,7 +55,11 @@ impl Folders for DiskFolders {
     fn open(&self, tenant: TenantId, name: &str) -> Option<Arc<dyn FolderStore>> {
         let base = self.paths.get(name)?.clone();
         let root = base.join(tenant.to_string());
-        Some(Arc::new(TenantFolder(Arc::new(Place { base, root, uploads: AtomicU64::new(0) }))))
+        let quota = self.limit.map(|limit| {
+            let mut quotas = self.quotas.lock();
+            Arc::clone(quotas.entry(root.clone()).or_insert_with(|| Arc::new(Quota::new(limit))))
+        });
+        Some(Arc::new(TenantFolder(Arc::new(Place { base, root, quota, uploads: AtomicU64::new(0) }))))
     }
 }
 
@@ -54,6 +71,7 @@ struct Place {
     base: PathBuf,
     /// The tenant's own in it.
     root: PathBuf,
+    quota: Option<Arc<Quota>>,
     /// Uploads that began here.
     uploads: AtomicU64,
 }
@@ -112,13 +130,25 @@ impl Place {
         if target.is_dir() {
             return Err(FolderError::Name { name: name.to_owned(), why: "is that of a folder with other blobs" });
         }
+        let (before, length) = (size_of(&target), bytes.len() as u64);
+        if let Some(quota) = &self.quota {
+            quota.take(&self.root, before, length)?;
+        }
+        let kept = self.put_at(&target, bytes);
+        if let (Err(_), Some(quota)) = (&kept, &self.quota) {
+            quota.give_back(length, before);
+        }
+        kept
+    }
+
+    fn put_at(&self, target: &Path, bytes: &[u8]) -> Result<(), FolderError> {
         let uploads = self.root.join(UPLOADS);
         self.make_folder(&uploads)?;
         let (upload, file) = self.begin(&uploads).map_err(|error| failed("writing", error))?;
         let kept = write(file, bytes).map_err(|error| failed("writing", error)).and_then(|()| {
             let folder = target.parent().unwrap_or(&self.root);
             self.make_folder(folder)?;
-            fs::rename(&upload, &target).map_err(|error| failed("moving a blob to its place", error))?;
+            fs::rename(&upload, target).map_err(|error| failed("moving a blob to its place", error))?;
             // Without this a power cut may take the name away again.
             sync(folder).map_err(|error| failed("writing", error))
         });
@@ -182,9 +212,13 @@ impl Place {
         if path.is_dir() {
             return Ok(());
         }
+        let before = size_of(&path);
         match fs::remove_file(&path) {
             Err(error) if is_absent(&error) => Ok(()),
             removed => {
+                if let (Ok(()), Some(quota)) = (&removed, &self.quota) {
+                    quota.give_back(before, 0);
+                }
                 let removed = removed.and_then(|()| sync(path.parent().unwrap_or(&self.root)));
                 removed.map_err(|error| failed("deleting", error))
             }
@@ -212,6 +246,11 @@ fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
 /// Has the entries of `folder` written to the disk.
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// The length of a blob; 0 if there is none.
+fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |about| about.len())
 }
 
 /// Whether there is no such blob: not the file, or a blob where a folder would have to be.

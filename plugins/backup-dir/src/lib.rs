@@ -62,6 +62,7 @@ fn failure(error: Error) -> Failure {
     match error {
         Error::NoFolder(why) => Failure::Misconfigured(why),
         Error::NoRoom => Failure::Misconfigured("the folder's disk has no room left".into()),
+        // Among them that the operator's limit is reached, which the words name.
         Error::Refused(why) => Failure::Unsupported(why),
         Error::Unavailable => Failure::Unavailable(WAIT_MS),
     }

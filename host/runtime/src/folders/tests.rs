@@ -83,3 +83,29 @@ async fn a_folder_is_no_blob_and_is_not_replaced() {
     assert_eq!(folder.get("a/b/c", 0, 9).await.unwrap(), None);
     assert_eq!(folder.get("a/b", 0, 9).await.unwrap(), Some(Bytes::from_static(b"x")));
 }
+
+#[tokio::test]
+async fn a_tenant_keeps_no_more_than_the_operator_lets_it() {
+    let disk = tempfile::tempdir().unwrap();
+    open(disk.path(), 1).put("before", Bytes::from_static(b"12345")).await.unwrap();
+    let folders = DiskFolders::new(BTreeMap::from([("nas".to_owned(), disk.path().to_owned())])).with_limit(10);
+    let folder = |tenant| folders.open(TenantId::from_uuid(Uuid::from_u128(tenant)), "nas").unwrap();
+    let put = async |tenant, name: &'static str, text: &'static str| {
+        let folder = folder(tenant);
+        folder.put(name, Bytes::from_static(text.as_bytes())).await
+    };
+    put(1, "a/b", "12345").await.unwrap();
+    let refused = put(1, "c", "1").await.unwrap_err();
+    assert!(matches!(refused, FolderError::Quota { limit: 10 }), "{refused}");
+    assert!(refused.to_string().contains("10 bytes"), "{refused}");
+    assert!(folder(1).get("c", 0, 9).await.unwrap().is_none());
+    // In the place of another it is no more; other tenants have their own limit.
+    put(1, "a/b", "54321").await.unwrap();
+    put(2, "c", "1234567890").await.unwrap();
+    folder(1).delete("a/b").await.unwrap();
+    put(1, "c", "12").await.unwrap();
+    // What another host deleted counts no more.
+    open(disk.path(), 1).delete("before").await.unwrap();
+    put(1, "d", "12345678").await.unwrap();
+    assert!(put(1, "e", "1").await.is_err());
+}

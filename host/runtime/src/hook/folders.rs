@@ -31,7 +31,7 @@ impl GuestState {
     fn told(&self, error: &FolderError) -> Error {
         match error {
             FolderError::NoRoom => Error::NoRoom,
-            FolderError::Name { .. } => Error::Refused(error.to_string()),
+            FolderError::Name { .. } | FolderError::Quota { .. } => Error::Refused(error.to_string()),
             error => {
                 // Paths and numbers of the host's disk are the operator's business.
                 let cause = error as &dyn std::error::Error;
