@@ -19,7 +19,7 @@ use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, Runti
 use warbler_service::{
     AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
 };
-use warbler_store::{Location, Store, StoreOptions};
+use warbler_store::{Location, Store, StoreOptions, TemporaryStores};
 
 use crate::config::{self, Config};
 
@@ -42,6 +42,12 @@ impl Host {
         let store_options = store_options(config)?;
         let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await?;
         let store = opened.context("the store does not open")?;
+        // After the store, which no other host can hold now.
+        let scratch = match &config.store {
+            config::Store::Sled(folder) => TemporaryStores::in_folder(folder.join("scratch"))
+                .context("what a trial of a restore left behind cannot be removed")?,
+            config::Store::Memory => TemporaryStores::in_memory(),
+        };
         let runtime = Runtime::new(runtime_options(config)?).context("the plugin runtime does not start")?;
         let ports = Ports {
             log: store.log(),
@@ -51,6 +57,7 @@ impl Host {
             keys: store.tenant_keys(),
             runtime,
             backups: Arc::new(ResticRepositories::default()),
+            scratch: Arc::new(scratch),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             entropy: Arc::new(SystemEntropy),
@@ -117,7 +124,11 @@ fn runtime_options(config: &Config) -> anyhow::Result<RuntimeOptions> {
     let mut options = RuntimeOptions::new(runtime_key(config)?);
     options.cache = config.plugin_cache();
     options.pool = Pool { instances: config.plugins.instances, memory: ByteSize(config.plugins.memory_bytes) };
-    options.folders = Arc::new(DiskFolders::new(config.plugins.folders.clone()));
+    let folders = DiskFolders::new(config.plugins.folders.clone());
+    options.folders = Arc::new(match config.plugins.folder_bytes {
+        0 => folders,
+        bytes => folders.with_limit(bytes),
+    });
     options.mail = Arc::new(relays(config)?);
     options.http = HttpOptions {
         private_addresses: config.plugins.allow_private_http.clone(),

@@ -9,6 +9,7 @@
 //! A change and its entry are committed together through [`Audit::commit`], so that nothing changes
 //! without a trace.
 
+mod archive;
 mod decision;
 mod entry;
 mod lane;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use warbler_domain::{Clock, State, StateWrite, StoreError, TenantId, TenantScope};
 
 use crate::ports::Tasks;
+pub use archive::AuditArchive;
 pub use decision::Judged;
 pub use entry::{Actor, AuditEntry, NewEntry};
 use lane::{Lane, Ticket};

@@ -9,11 +9,13 @@ mod admin;
 mod clear;
 mod collect;
 mod drill;
+mod expiry;
 mod journal;
 mod layout;
 mod lease;
 mod ledger;
 mod member;
+mod mirror;
 mod place;
 mod policy;
 mod read;
@@ -22,6 +24,8 @@ mod restore;
 mod retention;
 mod run;
 mod scheduler;
+mod sinks;
+mod target;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -31,33 +35,24 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use warbler_domain::{BackupProgress, BackupSink, TenantId, Timestamp};
+use warbler_domain::{BackupProgress, TenantId, Timestamp};
 
 pub use admin::{BackupStatus, Escrow, RunState};
 pub use drill::DrillReport;
 pub use ledger::Failure;
 pub use member::{BackedUp, Preview, PreviewQuery, SnapshotView};
+pub use mirror::SinkState;
 pub use policy::{BackupPolicy, Keep, Schedule};
 pub use restore::Restored;
 pub use whole::{RestoreJob, RestoreState};
 
+use self::read::ErasedCache;
+use self::target::TenantPlugins;
 use crate::authentication::Authentication;
 use crate::core::Core;
-use crate::installation::Plugins;
+use crate::lexicon::WordLists;
 
 pub(crate) use clear::clear;
-
-/// Where the sink of a tenant is found.
-pub(crate) trait Sinks: Send + Sync {
-    /// The first of the tenant's sinks that run.
-    fn sink(&self, tenant: TenantId) -> Option<Arc<dyn BackupSink>>;
-}
-
-impl Sinks for Plugins {
-    fn sink(&self, tenant: TenantId) -> Option<Arc<dyn BackupSink>> {
-        self.backup_sinks(tenant).into_iter().next().map(|live| live.hook)
-    }
-}
 
 /// The backups of all tenants. Clones are the same.
 #[derive(Clone)]
@@ -68,7 +63,10 @@ pub struct Backups {
 /// What all of it works with.
 struct Inner {
     core: Arc<Core>,
-    sinks: Arc<dyn Sinks>,
+    plugins: Arc<dyn TenantPlugins>,
+    word_lists: WordLists,
+    /// What the versions that there are say was erased.
+    erased: ErasedCache,
     /// What is under way, so that nothing runs twice at a time.
     under_way: Mutex<HashMap<TenantId, Arc<UnderWay>>>,
 }
@@ -87,8 +85,8 @@ impl fmt::Debug for Backups {
 }
 
 impl Backups {
-    pub(crate) fn new(core: Arc<Core>, sinks: Arc<dyn Sinks>) -> Self {
-        Self { inner: Arc::new(Inner { core, sinks, under_way: Mutex::default() }) }
+    pub(crate) fn new(core: Arc<Core>, word_lists: WordLists, plugins: Arc<dyn TenantPlugins>) -> Self {
+        Self { inner: Arc::new(Inner::new(core, word_lists, plugins)) }
     }
 
     fn authentication(&self) -> Authentication {
@@ -110,6 +108,11 @@ impl Drop for Turn {
 }
 
 impl Inner {
+    fn new(core: Arc<Core>, word_lists: WordLists, plugins: Arc<dyn TenantPlugins>) -> Self {
+        let (erased, under_way) = (ErasedCache::default(), Mutex::default());
+        Self { core, plugins, word_lists, erased, under_way }
+    }
+
     /// The tenant's turn, unless something is under way.
     fn turn(self: &Arc<Self>, tenant: TenantId, what: &'static str) -> Option<Turn> {
         let mut under_way = self.under_way.lock();

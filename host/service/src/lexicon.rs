@@ -16,10 +16,11 @@ use serde::Serialize;
 use warbler_domain::{Clock, Right, StateWrite, TenantId, TenantScope, Timestamp, UserId};
 use warbler_text::{Entry, Lexicon, LexiconError, LexiconSet, ListFormat, read_list};
 
-use crate::audit::{Audit, NewEntry};
+use crate::audit::{Actor, Audit, NewEntry};
 use crate::plugin_author::{Author, apart};
 use crate::ports::{Ports, Tasks};
 use crate::{Caller, ServiceError};
+pub(crate) use kept::BackedUpList;
 use kept::{Kept, Meta};
 pub(crate) use sets::LexiconSets;
 
@@ -217,6 +218,21 @@ impl WordLists {
         caller.require(Right::ManageLexicons)?;
         let (lists, author, name) = (self.clone(), Author::from(caller), name.to_owned());
         apart(&self.inner.tasks, async move { lists.delete_now(&author, &name).await }).await
+    }
+
+    /// Makes a list of a backup anew, unless there is one of that name; whether it did.
+    pub(crate) async fn bring_back(
+        &self,
+        scope: &TenantScope,
+        list: &BackedUpList,
+        entries: Vec<Entry>,
+    ) -> Result<bool, ServiceError> {
+        if self.inner.kept.meta(scope, &list.name).await?.is_some() {
+            return Ok(false);
+        }
+        let author = Author { scope: *scope, actor: Actor::Host };
+        self.change_now(&author, &list.name, "lexicon.restore", move |_| Ok(entries)).await?;
+        Ok(true)
     }
 
     async fn delete_now(&self, author: &Author, name: &str) -> Result<(), ServiceError> {

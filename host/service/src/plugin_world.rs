@@ -22,7 +22,7 @@ use warbler_domain::{
     TenantId, TenantScope, Timestamp, UserId, Verdict,
 };
 use warbler_package::{Hook, Limits, Manifest, Package, Publisher, embed_manifest};
-use warbler_store::{Location, MasterKey, Store, StoreOptions};
+use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 
 use crate::{
     AgentPorts, Caller, Extensions, InstallRequest, Installed, Judgement, OperatorCaller, PluginOptions, Ports,
@@ -359,6 +359,7 @@ pub(crate) fn extensions(
         keys: store.tenant_keys(),
         runtime: Arc::clone(runtime) as _,
         backups: Arc::new(ResticRepositories::default()),
+        scratch: Arc::new(TemporaryStores::in_memory()),
         clock: Arc::clone(clock) as _,
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warbler_domain::{
     BackupRepositories, Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError,
-    KnowledgeQuery, MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, State, TenantKeys,
-    TenantScope, ToolClient, ToolConnection, ToolError, ToolServer,
+    KnowledgeQuery, MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, ScratchStores, State,
+    TenantKeys, TenantScope, ToolClient, ToolConnection, ToolError, ToolServer,
 };
 
 /// Gives bytes that nobody can guess.
@@ -46,6 +46,8 @@ pub struct Ports {
     pub runtime: Arc<dyn PluginRuntime>,
     /// Keeps versions of tenants' data in backup sinks.
     pub backups: Arc<dyn BackupRepositories>,
+    /// Makes stores that are thrown away, to try a restore in.
+    pub scratch: Arc<dyn ScratchStores>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes identifiers.

@@ -63,7 +63,8 @@ impl Service {
         let core = Arc::new(Core::new(ports, options, tasks.clone(), audit, filters, hub.clone()));
         core.follow();
         let agents = Agents::new(&core, extensions.plugins.clone());
-        let backups = Backups::new(Arc::clone(&core), Arc::new(extensions.plugins.clone()));
+        let (lists, plugins) = (extensions.word_lists.clone(), Arc::new(extensions.plugins.clone()));
+        let backups = Backups::new(Arc::clone(&core), lists, plugins);
         let push = Push::new(&core, &extensions.plugins);
         let service = Self { core, extensions, consumers, agents, backups, push };
         let known = service.tenants().load().await?;
@@ -75,6 +76,7 @@ impl Service {
         service.consumers.start(&known, consumed);
         service.authentication().keep_sweeping();
         service.backups.keep_looking();
+        service.backups.keep_expiring();
         Ok(service)
     }
 

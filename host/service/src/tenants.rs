@@ -32,13 +32,16 @@ pub struct TenantPolicy {
     pub session_seconds: u64,
     /// The least length of a password, in characters.
     pub password_length: usize,
+    /// Messages are erased after so many days, and no backup brings them back; 0 for never.
+    #[serde(default)]
+    pub retention_days: u32,
 }
 
 impl Default for TenantPolicy {
     fn default() -> Self {
         // NIST SP 800-63B asks for 8 characters at least where a password is the only factor of AAL1,
         // and for a new sign-in every 30 days.
-        Self { idle_exit_seconds: 0, session_seconds: 30 * 24 * 3600, password_length: 8 }
+        Self { idle_exit_seconds: 0, session_seconds: 30 * 24 * 3600, password_length: 8, retention_days: 0 }
     }
 }
 
@@ -100,7 +103,9 @@ impl TenantPolicy {
             within("policy.idle_exit_seconds", self.idle_exit_seconds, 30, 30 * 24 * 3600)?;
         }
         within("policy.session_seconds", self.session_seconds, 60, 366 * 24 * 3600)?;
-        within("policy.password_length", u64::try_from(self.password_length).unwrap_or(u64::MAX), 8, 128)
+        within("policy.password_length", u64::try_from(self.password_length).unwrap_or(u64::MAX), 8, 128)?;
+        // A hundred years are as good as for ever, and shorter than what a clock can count.
+        within("policy.retention_days", self.retention_days.into(), 0, 36_500)
     }
 }
 
@@ -287,7 +292,8 @@ impl Tenants {
         let entry = NewEntry::new(Actor::User { id: caller.user() }, "policy.change")
             .detail("idle-exit-seconds", policy.idle_exit_seconds)
             .detail("session-seconds", policy.session_seconds)
-            .detail("password-length", policy.password_length);
+            .detail("password-length", policy.password_length)
+            .detail("retention-days", policy.retention_days);
         self.core.audit.record(caller.scope(), entry).await?;
         tenant.policy = policy;
         self.core.ports.state.commit(&scope, vec![records::put(key, &tenant, expect)?]).await?;

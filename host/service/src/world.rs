@@ -16,7 +16,7 @@ use warbler_domain::{
     HookContext, HookError, Ids, InstallationId, LoadError, LoadRequest, LoadedPlugin, Message, MessageId,
     PluginRuntime, Reason, Role, Sequence, Submission, Timestamp, UserId, Verdict,
 };
-use warbler_store::{Location, MasterKey, Store, StoreOptions};
+use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 use zeroize::Zeroizing;
 
 use crate::filters::{Chain, Engine, Link, ListAccess};
@@ -214,6 +214,7 @@ async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options, ag
         keys: store.tenant_keys(),
         runtime: Arc::new(NoRuntime),
         backups: Arc::new(ResticRepositories::default()),
+        scratch: Arc::new(TemporaryStores::in_memory()),
         clock: Arc::clone(clock) as _,
         ids: Arc::clone(clock) as _,
         entropy: Arc::new(SystemEntropy),

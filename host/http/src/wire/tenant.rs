@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use warbler_domain::{TenantId, Timestamp};
 use warbler_service::{Tenant, TenantPolicy};
 
-/// What a tenant's admins decide about sign-in and sessions.
+/// What a tenant's admins decide about sign-in, sessions and how long messages are kept.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PolicyJson {
@@ -15,6 +15,8 @@ pub(crate) struct PolicyJson {
     session_seconds: u64,
     /// The least length of a password, in characters.
     password_length: usize,
+    /// Messages are erased after so many days, and no backup brings them back; 0 for never.
+    retention_days: u32,
 }
 
 /// A tenant.
@@ -42,15 +44,15 @@ impl Default for PolicyJson {
 
 impl From<TenantPolicy> for PolicyJson {
     fn from(policy: TenantPolicy) -> Self {
-        let TenantPolicy { idle_exit_seconds, session_seconds, password_length } = policy;
-        Self { idle_exit_seconds, session_seconds, password_length }
+        let TenantPolicy { idle_exit_seconds, session_seconds, password_length, retention_days } = policy;
+        Self { idle_exit_seconds, session_seconds, password_length, retention_days }
     }
 }
 
 impl From<PolicyJson> for TenantPolicy {
     fn from(policy: PolicyJson) -> Self {
-        let PolicyJson { idle_exit_seconds, session_seconds, password_length } = policy;
-        Self { idle_exit_seconds, session_seconds, password_length }
+        let PolicyJson { idle_exit_seconds, session_seconds, password_length, retention_days } = policy;
+        Self { idle_exit_seconds, session_seconds, password_length, retention_days }
     }
 }
 

@@ -27,7 +27,7 @@ use warbler_package::{Limits, Manifest, Package, embed_manifest};
 use warbler_service::{
     AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
 };
-use warbler_store::{Location, MasterKey, Store, StoreOptions};
+use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 use zeroize::Zeroizing;
 
 pub(crate) const OPERATOR: &str = "the operator's token of the tests, long enough";
@@ -284,6 +284,7 @@ async fn service() -> Service {
         keys: store.tenant_keys(),
         runtime: Arc::new(Native),
         backups: Arc::new(ResticRepositories::default()),
+        scratch: Arc::new(TemporaryStores::in_memory()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         entropy: Arc::new(SystemEntropy),

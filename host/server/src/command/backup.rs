@@ -25,6 +25,30 @@ pub(crate) enum Backup {
         #[command(flatten)]
         server: Server,
     },
+    /// Tell how the sinks stand, or choose them: several keep all of it each.
+    Sinks {
+        /// The installations that shall keep the backups, as `plugin list` shows them.
+        #[arg(value_name = "INSTALLATION")]
+        sinks: Vec<String>,
+        /// How many of them have to take a write; the others are healed when they are back.
+        #[arg(long, default_value_t = 1, requires = "sinks")]
+        require: u32,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Heal mirrored sinks that are behind, and wait for it.
+    Heal {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Trust a sink as it is, after all that held everything are lost. The caller's password is asked for, or comes
+    /// from `WARBLER_PASSWORD`.
+    Trust {
+        /// Its installation.
+        installation: String,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Look for damage.
     Check {
         /// Read all data, too.
@@ -33,7 +57,7 @@ pub(crate) enum Backup {
         #[command(flatten)]
         server: Server,
     },
-    /// Try a restore of the newest version without changing anything.
+    /// Try a restore of the newest version in a store that is thrown away.
     Drill {
         #[command(flatten)]
         server: Server,
@@ -78,6 +102,16 @@ impl Backup {
         match self {
             Self::Run { server } => run(&server.client()?).await,
             Self::List { server } => list(&server.client()?).await,
+            Self::Sinks { sinks, require, server } => choose_sinks(&server.client()?, &sinks, require).await,
+            Self::Heal { server } => heal(&server.client()?).await,
+            Self::Trust { installation, server } => {
+                let client = server.client()?;
+                let password = password::ask("your account", false)?;
+                let body = json!({ "installation": installation, "password": password.as_str() });
+                client.post("/v1/admin/backups/trust", &body).await?;
+                print::line("what this sink holds is the repository now");
+                Ok(())
+            }
             Self::Check { read_data, server } => {
                 let client = server.client()?;
                 let report = client.post("/v1/admin/backups/check", &json!({ "read_data": read_data })).await?;
@@ -86,7 +120,7 @@ impl Backup {
             Self::Drill { server } => {
                 let client = server.client()?;
                 let report = client.post("/v1/admin/backups/drill", &json!({})).await?;
-                told(&client, &report, "the newest version is whole")
+                told(&client, &report, "the newest version can be restored in full")
             }
             Self::Restore { version, conversation, member, tenant, server } => {
                 let client = server.client()?;
@@ -164,6 +198,48 @@ async fn run(client: &Client) -> anyhow::Result<()> {
     }
 }
 
+async fn choose_sinks(client: &Client, sinks: &[String], require: u32) -> anyhow::Result<()> {
+    if !sinks.is_empty() {
+        let policy = client.get("/v1/admin/backups/policy").await?;
+        let policy = together(&policy, &json!({ "sinks": sinks, "require": require }));
+        client.put("/v1/admin/backups/policy", &policy).await?;
+    }
+    show_sinks(client, &client.get("/v1/admin/backups").await?);
+    Ok(())
+}
+
+async fn heal(client: &Client) -> anyhow::Result<()> {
+    client.post("/v1/admin/backups/heal", &json!({})).await?;
+    loop {
+        tokio::time::sleep(ASK).await;
+        let status = client.get("/v1/admin/backups").await?;
+        if status.get("running").is_some_and(|running| !running.is_null()) {
+            continue;
+        }
+        show_sinks(client, &status);
+        let behind = print::list(&status, "sinks").iter().filter(|sink| cell(sink, "/current") != "true").count();
+        if behind > 0 {
+            bail!("{behind} of the sinks are behind");
+        }
+        return Ok(());
+    }
+}
+
+fn show_sinks(client: &Client, status: &Value) {
+    if client.json() {
+        print::json(status);
+        return;
+    }
+    let columns = [
+        ("installation", "/installation"),
+        ("plugin", "/plugin"),
+        ("holds everything", "/current"),
+        ("behind since", "/behind_since"),
+        ("problem", "/problem"),
+    ];
+    print::table(&print::list(status, "sinks"), &columns);
+}
+
 async fn list(client: &Client) -> anyhow::Result<()> {
     let status = client.get("/v1/admin/backups").await?;
     if client.json() {
@@ -216,7 +292,20 @@ async fn restore_tenant(client: &Client, body: &Value) -> anyhow::Result<()> {
     }
     let done = job.get("restored").cloned().unwrap_or_default();
     let (accounts, conversations) = (cell(&job, "/accounts"), cell(&job, "/conversations"));
-    show(client, &job, &format!("{accounts} accounts, {conversations} conversations; {}", restored(&done)));
+    let count = |name: &str| cell(&job, name);
+    let mut text = format!(
+        "{accounts} accounts, {conversations} conversations; {}\n{} word lists, {} plugins, {} held messages, {} entries of the old audit log",
+        restored(&done),
+        count("/word_lists"),
+        count("/installations"),
+        count("/held"),
+        count("/audit_entries"),
+    );
+    for left in print::list(&job, "to_do").iter().filter_map(Value::as_str) {
+        text.push_str("\nto do: ");
+        text.push_str(left);
+    }
+    show(client, &job, &text);
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Plugins {
     /// Each tenant has a folder of its own in each, named by its id. They have to be there.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) folders: BTreeMap<String, PathBuf>,
+    /// Most bytes that one tenant may keep in each of these folders; 0 for no limit.
+    pub(crate) folder_bytes: u64,
     /// Certificate authorities that plugins' requests trust beside the public ones: a file of PEM certificates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trust_file: Option<PathBuf>,
@@ -38,6 +40,7 @@ impl Default for Plugins {
             cache: None,
             allow_private_http: BTreeSet::new(),
             folders: BTreeMap::new(),
+            folder_bytes: 0,
             trust_file: None,
             instances: 1_000,
             memory_bytes: 256 * 1024 * 1024,

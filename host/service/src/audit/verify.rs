@@ -1,7 +1,7 @@
 //! Verifying the log: the chain is computed anew from the first entry to the last.
 
 use serde::Serialize;
-use warbler_domain::{StoreError, TenantScope};
+use warbler_domain::{StoreError, TenantId, TenantScope};
 
 use super::entry::GENESIS;
 use super::lane::Head;
@@ -47,7 +47,7 @@ impl Audit {
             };
             let is_last = entries.len() < PAGE;
             for entry in entries {
-                if let Err(reason) = extend(scope, &mut report, &entry) {
+                if let Err(reason) = extend(scope.tenant(), &mut report, &entry) {
                     report.broken = Some(Broken { number: report.intact + 1, reason });
                     return Ok(report);
                 }
@@ -102,14 +102,15 @@ impl Audit {
     }
 }
 
-fn extend(scope: &TenantScope, report: &mut AuditReport, entry: &AuditEntry) -> Result<(), &'static str> {
+/// Takes one entry more into a report, if it follows from those before it in the log of `tenant`.
+pub(super) fn extend(tenant: TenantId, report: &mut AuditReport, entry: &AuditEntry) -> Result<(), &'static str> {
     if entry.number != report.intact + 1 {
         return Err(if entry.number > report.intact { "is missing" } else { "bears another number" });
     }
     if entry.previous != report.last_hash {
         return Err("does not follow from the entry before it");
     }
-    if entry.hash != entry.hash_for(scope.tenant()) {
+    if entry.hash != entry.hash_for(tenant) {
         return Err("was changed: its hash is another");
     }
     report.intact = entry.number;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use warbler_domain::{BackupError, BackupVersion, CheckDepth, CheckReport, Right, Timestamp};
+use warbler_domain::{BackupError, BackupRepository, BackupVersion, CheckDepth, CheckReport, Right, Timestamp};
 use zeroize::Zeroizing;
 
 use super::drill::DrillReport;
 use super::ledger::{self, Failure};
+use super::mirror::SinkState;
 use super::policy::BackupPolicy;
 use super::restore::refused;
 use super::{Backups, lease};
@@ -21,7 +22,7 @@ const MOST: usize = 512;
 /// Work on a repository that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
-    /// `backup`, `restore`, `check` or `drill`.
+    /// `backup`, `restore`, `check`, `drill`, `heal` or `keys`.
     pub what: &'static str,
     /// Since when.
     pub since: Timestamp,
@@ -38,6 +39,8 @@ pub struct RunState {
 pub struct BackupStatus {
     /// Whether a backup sink runs.
     pub has_sink: bool,
+    /// The sinks that keep the backups.
+    pub sinks: Vec<SinkState>,
     /// What is under way.
     pub running: Option<RunState>,
     /// When the last version was made.
@@ -81,6 +84,7 @@ impl Backups {
     pub async fn set_policy(&self, caller: &Caller, policy: BackupPolicy) -> Result<BackupPolicy, ServiceError> {
         caller.require(Right::ManageBackups)?;
         policy.check()?;
+        self.inner.check_sinks(caller.scope(), &policy).await?;
         let text = serde_json::to_value(&policy).unwrap_or_default();
         let entry = entry(caller, "backup.policy").detail("policy", text);
         self.inner.core.audit.commit(caller.scope(), vec![ledger::policy_write(&policy)?], entry).await?;
@@ -97,7 +101,8 @@ impl Backups {
         let (ledger, policy) = (ledger::ledger(state, scope).await?, ledger::policy(state, scope).await?);
         let running = self.inner.under_way.lock().get(&scope.tenant()).map(Arc::clone);
         Ok(BackupStatus {
-            has_sink: self.inner.sink(scope).is_some(),
+            has_sink: self.inner.has_sink(scope.tenant()),
+            sinks: self.inner.sink_states(scope).await?,
             running: running.map(|work| RunState {
                 what: work.what,
                 since: work.since,
@@ -133,7 +138,7 @@ impl Backups {
     /// `Forbidden`, `Conflict` if something is under way, `SessionEnded`, or no sink runs.
     pub fn begin(&self, caller: &Caller) -> Result<(), ServiceError> {
         caller.require(Right::ManageBackups)?;
-        if self.inner.sink(caller.scope()).is_none() {
+        if !self.inner.has_sink(caller.tenant()) {
             return Err(refused(BackupError::NoSink));
         }
         let begun = self.inner.start_run(caller.scope(), Actor::User { id: caller.user() });
@@ -190,8 +195,8 @@ impl Backups {
     /// `Forbidden`, `Conflict` if something is under way, `SessionEnded`, or the repository cannot be read.
     pub async fn drill(&self, caller: &Caller) -> Result<DrillReport, ServiceError> {
         caller.require(Right::ManageBackups)?;
-        let _turn = self.inner.turn(caller.tenant(), "drill").ok_or(BUSY)?;
-        self.inner.drill(caller.scope(), Actor::User { id: caller.user() }).await.map_err(refused)
+        let turn = self.inner.turn(caller.tenant(), "drill").ok_or(BUSY)?;
+        self.inner.drill(caller.scope(), Actor::User { id: caller.user() }, &turn.progress).await.map_err(refused)
     }
 
     /// Lets a passphrase open the repository, so that losing the host does not lose the backups. If it is not left in
@@ -213,11 +218,16 @@ impl Backups {
             return Err(ServiceError::Invalid { field: "passphrase", problem, limit: Some(LEAST as u64) });
         }
         self.authentication().confirm(caller, password).await?;
-        let repository = self.inner.open_or_create(caller.scope()).await.map_err(refused)?.repository;
-        let key = repository.add_passphrase(passphrase).await.map_err(refused)?;
-        if !in_repository {
-            repository.remove_passphrase(&key.id).await.map_err(refused)?;
-        }
+        let turn = self.inner.turn(caller.tenant(), "keys").ok_or(BUSY)?;
+        let work = async |repository: Arc<dyn BackupRepository>, _| {
+            let key = repository.add_passphrase(passphrase).await?;
+            if !in_repository {
+                repository.remove_passphrase(&key.id).await?;
+            }
+            Ok(key)
+        };
+        let actor = Actor::User { id: caller.user() };
+        let key = self.inner.with_lease(caller.scope(), &actor, &turn.progress, work).await.map_err(refused)?;
         let told = entry(caller, "backup.key.add").subject("key", &key.id).detail("in-repository", in_repository);
         self.inner.core.audit.record(caller.scope(), told).await?;
         let file = base64::engine::general_purpose::STANDARD.encode(&key.file);
@@ -246,11 +256,15 @@ impl Backups {
     ) -> Result<(), ServiceError> {
         caller.require(Right::ManageBackups)?;
         self.authentication().confirm(caller, password).await?;
-        let repository = self.inner.open(caller.scope()).await.map_err(refused)?;
-        if !repository.passphrases().await.map_err(refused)?.iter().any(|known| known == id) {
-            return Err(ServiceError::NotFound { what: "key" });
-        }
-        repository.remove_passphrase(id).await.map_err(refused)?;
+        let turn = self.inner.turn(caller.tenant(), "keys").ok_or(BUSY)?;
+        let work = async |repository: Arc<dyn BackupRepository>, _| {
+            if !repository.passphrases().await?.iter().any(|known| known == id) {
+                return Err(BackupError::NotFound { what: "key" });
+            }
+            repository.remove_passphrase(id).await
+        };
+        let actor = Actor::User { id: caller.user() };
+        self.inner.with_lease(caller.scope(), &actor, &turn.progress, work).await.map_err(refused)?;
         let told = entry(caller, "backup.key.remove").subject("key", &id);
         self.inner.core.audit.record(caller.scope(), told).await?;
         Ok(())
@@ -271,14 +285,27 @@ impl Backups {
         caller.require(Right::ManageBackups)?;
         self.authentication().confirm(caller, password).await?;
         let (core, scope) = (&self.inner.core, caller.scope());
-        let sink = self.inner.sink(scope).ok_or_else(|| refused(BackupError::NoSink))?;
-        let key = core.ports.backups.key_of(Arc::clone(&sink), passphrase).await.map_err(refused)?;
+        let turn = self.inner.turn(caller.tenant(), "keys").ok_or(BUSY)?;
+        let target = self.inner.target(scope).await.map_err(refused)?;
+        target.compare().await.map_err(refused)?;
+        let sinks = target.believed().await.map_err(refused)?;
+        let key = self.inner.key_in(&sinks, &passphrase).await.map_err(refused)?;
         let holder = ledger::host_name(&*core.ports.state, &*core.ports.ids).await?;
-        let found = lease::read(&*sink).await.map_err(refused)?;
+        let found = lease::read(&sinks).await.map_err(refused)?;
         lease::admit(found.as_ref(), &holder, u64::MAX, core.now()).map_err(refused)?;
         core.audit.commit(scope, vec![ledger::key_write(&key)?], entry(caller, "backup.adopt")).await?;
         let fence = found.map_or(0, |lease| lease.fence);
-        ledger::change(&*core.ports.state, scope, |ledger| ledger.fence = ledger.fence.max(fence)).await?;
+        let alone = if target.mirror.is_none() { target.installations.first().copied() } else { None };
+        ledger::change(&*core.ports.state, scope, |ledger| {
+            ledger.fence = ledger.fence.max(fence);
+            ledger.sink = alone.or(ledger.sink);
+        })
+        .await?;
+        // Nothing is remembered of mirrored sinks yet; afterwards they can be read from.
+        if target.mirror.is_some() {
+            let actor = Actor::User { id: caller.user() };
+            self.inner.heal_now(scope, &actor, &turn.progress).await.map_err(refused)?;
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 use warbler_domain::{
     Append, Audience, Body, ConversationId, Event, EventKind, Expect, Placed, Right, Sequence, StateWrite, StoreError,
+    TenantScope,
 };
 
 use super::{journal, restore};
@@ -11,7 +12,7 @@ use crate::core::Core;
 use crate::{Caller, ServiceError, records};
 
 /// Events that are emptied together.
-const BATCH: usize = 128;
+pub(super) const BATCH: usize = 128;
 
 /// How often a change in between may undo a batch before the caller is told.
 const ATTEMPTS: usize = 8;
@@ -36,7 +37,8 @@ pub(crate) async fn clear(
     core.audit.commit(caller.scope(), vec![journal::mark(id, core.now())?], entry).await?;
     let (mut after, mut removed) = (Sequence(0), 0);
     while after < up_to {
-        let (last, count) = batch(core, caller, id, after, up_to).await?;
+        let (last, count) =
+            batch(core, caller.scope(), id, (after, up_to), |event| restore::empty(event, core.now())).await?;
         removed += count;
         after = last;
     }
@@ -52,26 +54,26 @@ pub(crate) async fn clear(
     Ok(removed)
 }
 
-/// Empties some events after a place; the last of them, and how many messages lost their content.
-async fn batch(
+/// Empties some events behind the one place, up to the other; the last of them, and how many messages lost their content.
+pub(super) async fn batch(
     core: &Core,
-    caller: &Caller,
+    scope: &TenantScope,
     id: ConversationId,
-    after: Sequence,
-    up_to: Sequence,
+    (after, up_to): (Sequence, Sequence),
+    empty: impl Fn(&mut Event) -> bool,
 ) -> Result<(Sequence, u64), ServiceError> {
     for _ in 0..ATTEMPTS {
         let limit = usize::try_from(up_to.0.saturating_sub(after.0)).unwrap_or(BATCH).min(BATCH);
-        let events = core.ports.log.read_after(caller.scope(), id, after, limit).await?;
+        let events = core.ports.log.read_after(scope, id, after, limit).await?;
         let Some(last) = events.last().map(|event| event.sequence) else { return Ok((up_to, 0)) };
         let (mut placed, mut writes, mut count) = (Vec::new(), Vec::new(), 0);
         for event in &events {
             let mut emptied = Event::clone(event);
-            if !restore::empty(&mut emptied, core.now()) {
+            if !empty(&mut emptied) {
                 continue;
             }
             if matches!(event.kind, EventKind::Posted { .. }) {
-                guard(core, caller, event, &mut writes).await?;
+                guard(core, scope, event, &mut writes).await?;
                 count += 1;
             }
             placed.push(Placed { event: emptied, over: true });
@@ -80,7 +82,7 @@ async fn batch(
             return Ok((last, 0));
         }
         writes.push(journal::mark(id, core.now())?);
-        match core.ports.log.place(caller.scope(), id, placed, writes).await {
+        match core.ports.log.place(scope, id, placed, writes).await {
             Ok(()) => return Ok((last, count)),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -90,10 +92,15 @@ async fn batch(
 }
 
 /// What keeps an edit in between from being lost, and takes away who may read the message's file.
-async fn guard(core: &Core, caller: &Caller, event: &Event, writes: &mut Vec<StateWrite>) -> Result<(), ServiceError> {
+async fn guard(
+    core: &Core,
+    scope: &TenantScope,
+    event: &Event,
+    writes: &mut Vec<StateWrite>,
+) -> Result<(), ServiceError> {
     let EventKind::Posted { message } = &event.kind else { return Ok(()) };
     let key = records::amended(event.conversation, message.id);
-    let found = records::get::<u64>(&*core.ports.state, caller.scope(), &key, "guard of a message").await?;
+    let found = records::get::<u64>(&*core.ports.state, scope, &key, "guard of a message").await?;
     let (changes, expect) = found.unwrap_or((0, Expect::Absent));
     writes.push(records::put(key, &(changes + 1), expect)?);
     if let Some(Body::File { attachment }) = &message.body {

@@ -20,11 +20,13 @@ use warbler_domain::{
 
 use self::conversations::Walk;
 use self::records::RecordsWalk;
-use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path};
+use super::expiry;
+use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path, package_path};
 use super::render::described;
 use crate::attachments::AttachmentRecord;
 use crate::authentication::hex;
 use crate::core::Core;
+use crate::installation::{KeptPackage, kept_packages};
 use crate::{ServiceError, Tenant, records as kept};
 
 /// What is shared by all steps.
@@ -42,6 +44,7 @@ pub(super) struct Ground {
 pub(super) struct Collector {
     ground: Ground,
     tenant: Tenant,
+    erased_before: Option<Timestamp>,
     step: Step,
     ready: VecDeque<BackupEntry>,
     tally: Tally,
@@ -54,6 +57,7 @@ enum Step {
     Conversations(Box<Walk>),
     Index(Box<Walk>),
     Manifest,
+    Packages(std::vec::IntoIter<KeptPackage>),
     Records(Box<RecordsWalk>),
     Done,
 }
@@ -90,9 +94,10 @@ impl Collector {
         let position = core.ports.log.tenant_head(&scope).await?;
         let now = core.now();
         let ground = Ground { core, scope, now, position, since };
+        let erased_before = expiry::erased_before(&ground.core, &scope).await?;
         let attachments = attachments(&ground).await?;
         let step = Step::Attachments(attachments.into_iter());
-        Ok(Self { ground, tenant, step, ready: VecDeque::new(), tally: Tally::default() })
+        Ok(Self { ground, tenant, erased_before, step, ready: VecDeque::new(), tally: Tally::default() })
     }
 
     /// The consistent point.
@@ -126,12 +131,21 @@ impl Collector {
                 let done = walk.index_some(&self.ground, &mut self.tally, &mut self.ready).await?;
                 done.then(|| Step::Manifest)
             }
-            // The records come after it by their names, and are counted by themselves.
+            // Packages and records come after it by their names, and are counted by themselves.
             Step::Manifest => {
                 let entry = self.manifest()?;
                 self.ready.push_back(entry);
-                Some(Step::Records(Box::default()))
+                let (state, blobs) = (&*self.ground.core.ports.state, &*self.ground.core.ports.blobs);
+                let found = kept_packages(state, blobs, &self.ground.scope).await.map_err(ours)?;
+                Some(Step::Packages(found.into_iter()))
             }
+            Step::Packages(packages) => match packages.next() {
+                Some(kept) => {
+                    self.ready.push_back(package(&self.ground, kept));
+                    None
+                }
+                None => Some(Step::Records(Box::default())),
+            },
             Step::Records(walk) => {
                 let done = walk.advance(&self.ground, &mut self.ready).await?;
                 done.then_some(Step::Done)
@@ -153,6 +167,7 @@ impl Collector {
             name: self.tenant.name.clone(),
             policy: self.tenant.policy.clone(),
             position: self.ground.position,
+            erased_before: self.erased_before,
             conversations: self.tally.conversations,
             events: self.tally.events,
             files,
@@ -227,6 +242,14 @@ fn attachment(ground: &Ground, tally: &mut Tally, digest: [u8; 32], size: u64) -
         }
         .boxed()
     };
+    // What lies under a digest never changes.
+    BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
+}
+
+fn package(ground: &Ground, kept: KeptPackage) -> BackupEntry {
+    let (path, size) = (package_path(&kept.sha256), kept.size);
+    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
+    let open = move || async move { Ok(kept.open(&*blobs, &scope).await?) }.boxed();
     // What lies under a digest never changes.
     BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
 }

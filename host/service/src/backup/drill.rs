@@ -1,32 +1,46 @@
-//! A trial of a restore: the newest version is read in full and set against what it says of itself and against what
-//! stands in the store, without changing anything.
+//! A trial of a restore: the newest version is restored in full into a store that is thrown away afterwards, and what
+//! came out is set against what the version says of itself. The tenant's own data is not touched.
+
+mod compare;
+mod trial;
 
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use warbler_domain::{BackupError, BackupRepository, TenantScope};
+use warbler_domain::{BackupError, BackupProgress, TenantScope, UserId};
 
-use super::collect::Tally;
-use super::read::{self, Index, from_stream};
+use self::compare::Comparison;
+use self::trial::Trial;
+use super::layout::Manifest;
+use super::read::{self, Index};
+use super::restore::{Reach, Restore};
+use super::whole::RestoreJob;
 use super::{Inner, ledger};
 use crate::ServiceError;
 use crate::audit::{Actor, NewEntry};
-use crate::authentication::hex;
 
 /// What a trial found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DrillReport {
-    /// Which version was read.
+    /// Which version was restored.
     pub version: String,
-    /// What was read of it.
+    /// Conversations that came back.
     pub conversations: u64,
-    /// Events that were read, and put together as a restore would.
+    /// Events in them, each compared with the version.
     pub events: u64,
-    /// Files.
+    /// Messages among them whose content came back.
+    pub messages: u64,
+    /// Files that came back with their messages, each with the right bytes.
+    pub attachments: u64,
+    /// Accounts that were compared.
+    pub members: u64,
+    /// Word lists that came back.
+    pub word_lists: u64,
+    /// Installations that came back.
+    pub installations: u64,
+    /// Files of the version that were read, up to its manifest.
     pub files: u64,
-    /// Bytes.
+    /// Their bytes.
     pub bytes: u64,
     /// What is wrong, a sentence each; nothing if all is well.
     pub problems: Vec<String>,
@@ -38,15 +52,20 @@ impl Inner {
         let Some(turn) = self.turn(scope.tenant(), "drill") else { return false };
         let (inner, scope) = (Arc::clone(self), *scope);
         self.core.tasks.spawn(async move {
-            drop(inner.drill(&scope, Actor::Host).await);
+            drop(inner.drill(&scope, Actor::Host, &turn.progress).await);
             drop(turn);
         });
         true
     }
 
     /// Tries a restore, and tells what came of it.
-    pub(super) async fn drill(&self, scope: &TenantScope, actor: Actor) -> Result<DrillReport, BackupError> {
-        let result = self.try_drill(scope).await;
+    pub(super) async fn drill(
+        &self,
+        scope: &TenantScope,
+        actor: Actor,
+        progress: &Arc<BackupProgress>,
+    ) -> Result<DrillReport, BackupError> {
+        let result = self.try_drill(scope, progress).await;
         let problem = match &result {
             Ok(report) => report.problems.first().cloned(),
             Err(error) => Some(error.to_string()),
@@ -57,60 +76,43 @@ impl Inner {
         result
     }
 
-    async fn try_drill(&self, scope: &TenantScope) -> Result<DrillReport, BackupError> {
-        let repository = self.open(scope).await?;
-        let newest = repository.versions().await?.pop();
+    async fn try_drill(&self, scope: &TenantScope, progress: &Arc<BackupProgress>) -> Result<DrillReport, BackupError> {
+        let newest = self.open(scope).await?.versions().await?.pop();
         let newest = newest.ok_or(BackupError::NotFound { what: "version" })?;
-        let manifest = read::manifest(&*repository, &newest.id).await?;
-        let mut report = DrillReport { version: newest.id.clone(), ..DrillReport::default() };
-        let mut tally = Tally::default();
-        for folder in ["attachments", "audit"] {
-            hash_folder(&repository, &newest.id, folder, &mut tally).await?;
-        }
-        let mut index = Index::open(&repository, &newest.id).await?;
+        let progress = Arc::clone(progress);
+        let restore = Restore { progress, ..self.restore(scope, &newest.id, Reach::All).await? };
+        let manifest = read::manifest(&*restore.repository, &newest.id).await?;
+        let trial = self.begin_trial(scope, manifest.bytes).await?;
+        let restore = Restore { core: Arc::clone(&trial.inner.core), ..restore };
+        let result = self.try_in(&trial, scope, &restore, &manifest).await;
+        // Its store is not in use any more.
+        drop(restore);
+        trial.end().await?;
+        result
+    }
+
+    /// Restores all of it into a trial, and compares.
+    async fn try_in(
+        &self,
+        trial: &Trial,
+        scope: &TenantScope,
+        restore: &Restore,
+        manifest: &Manifest,
+    ) -> Result<DrillReport, BackupError> {
+        let (id, now) = (self.core.ports.ids.next(), self.core.now());
+        let mut job = RestoreJob::new(id, &restore.version, UserId::from_uuid(id), now);
+        trial.inner.restore_all(scope, restore, &mut job).await?;
+        let mut comparison = Comparison::new(&trial.inner, restore);
+        comparison.all(manifest).await?;
+        let mut report = comparison.report;
+        (report.word_lists, report.installations) = (job.word_lists, job.installations);
+        let mut index = Index::open(&restore.repository, &restore.version).await?;
         while let Some(line) = index.next().await? {
-            report.conversations += 1;
-            let mut next = 1;
-            for part in &line.parts {
-                let id = line.conversation.id;
-                let events = read::events(&*repository, &newest.id, id, part).await?;
-                for event in &events {
-                    if event.sequence.0 != next {
-                        report.problems.push(format!("conversation {id} lacks the place {next}"));
-                    }
-                    next = event.sequence.0 + 1;
-                }
-                report.events += events.len() as u64;
-                hash_file(&repository, &newest.id, &part.path(id), &mut tally).await?;
+            // What is in a version was in the store, and stays there.
+            let id = line.conversation.id;
+            if self.core.ports.log.head(scope, id).await? < line.head {
+                report.problems.push(format!("conversation {id} has lost places in the store"));
             }
-            if next != line.head.0 + 1 {
-                report.problems.push(format!(
-                    "conversation {} ends at {} of {}",
-                    line.conversation.id,
-                    next - 1,
-                    line.head
-                ));
-            }
-            let live = self.core.ports.log.head(scope, line.conversation.id).await?;
-            if live < line.head {
-                report.problems.push(format!("conversation {} has lost places in the store", line.conversation.id));
-            }
-        }
-        hash_folder(&repository, &newest.id, "index", &mut tally).await?;
-        let (files, bytes, sha256) = tally.sum();
-        (report.files, report.bytes) = (files, bytes);
-        for (what, found, said) in [
-            ("conversations", report.conversations, manifest.conversations),
-            ("events", report.events, manifest.events),
-            ("files", files, manifest.files),
-            ("bytes", bytes, manifest.bytes),
-        ] {
-            if found != said {
-                report.problems.push(format!("the manifest says {said} {what}, and there are {found}"));
-            }
-        }
-        if sha256 != manifest.sha256 {
-            report.problems.push("the digest of all files is not that of the manifest".to_owned());
         }
         Ok(report)
     }
@@ -125,6 +127,11 @@ impl Inner {
         let now = self.core.now();
         let kept = problem.clone();
         let is_damaged = matches!(result, Err(BackupError::Damaged { .. }));
+        #[allow(clippy::cast_precision_loss)] // A gauge, and times stay below 2^53 milliseconds.
+        if problem.is_none() {
+            let tenant = scope.tenant().to_string();
+            metrics::gauge!("backup_drill_last_seconds", "tenant" => tenant).set(now.as_millis() as f64 / 1000.0);
+        }
         ledger::change(&*self.core.ports.state, scope, |ledger| {
             ledger.drilled_at = Some(now);
             ledger.drill_failure.clone_from(&kept);
@@ -140,6 +147,9 @@ impl Inner {
                 .subject("version", &report.version)
                 .detail("conversations", report.conversations)
                 .detail("events", report.events)
+                .detail("messages", report.messages)
+                .detail("attachments", report.attachments)
+                .detail("members", report.members)
                 .detail("files", report.files)
                 .detail("bytes", report.bytes);
         }
@@ -151,40 +161,4 @@ impl Inner {
         self.core.audit.record(scope, entry).await?;
         Ok(())
     }
-}
-
-async fn hash_folder(
-    repository: &Arc<dyn BackupRepository>,
-    version: &str,
-    folder: &str,
-    tally: &mut Tally,
-) -> Result<(), BackupError> {
-    let mut names = repository.list(version, folder).await?.unwrap_or_default();
-    names.sort_by(|left, right| left.name.cmp(&right.name));
-    for file in names {
-        let path = format!("{folder}/{}", file.name);
-        if file.is_folder {
-            Box::pin(hash_folder(repository, version, &path, tally)).await?;
-        } else {
-            hash_file(repository, version, &path, tally).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn hash_file(
-    repository: &Arc<dyn BackupRepository>,
-    version: &str,
-    path: &str,
-    tally: &mut Tally,
-) -> Result<(), BackupError> {
-    let missing = || BackupError::Damaged { text: format!("{path} is missing") };
-    let mut stream = repository.read(version, path).await?.ok_or_else(missing)?;
-    let (mut hash, mut length) = (Sha256::new(), 0);
-    while let Some(bytes) = stream.try_next().await.map_err(from_stream)? {
-        hash.update(&bytes);
-        length += bytes.len() as u64;
-    }
-    tally.file(path, length, &hex(&hash.finalize().into()));
-    Ok(())
 }

@@ -8,6 +8,7 @@
 //! | `conversations/ID/MONTH-PART.jsonl` | events of a conversation, one per line, in their order |
 //! | `index/ID.jsonl` | conversations from that one on, one per line, with their parts |
 //! | `manifest.json` | the format, whose it is, up to where, how much |
+//! | `packages/DIGEST.wasm` | packages of the plugins that are in use, under their SHA-256 |
 //! | `records/FAMILY-PART.jsonl` | other records, one per line, with their keys |
 
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,19 @@ pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Families of records that are kept, in the order of their names. Sessions, keys and counters are not: they mean
 /// nothing to another host. Secrets of plugins are not: whoever restores gives them anew.
-pub(super) const FAMILIES: &[&str] =
-    &["account", "attachment", ERASED, "held", "lexicon", "lexicon-words", "plugin", "read", "sent-in"];
+pub(super) const FAMILIES: &[&str] = &[
+    "account",
+    "attachment",
+    "audit-archive",
+    "audit-archive-head",
+    ERASED,
+    "held",
+    "lexicon",
+    "lexicon-words",
+    "plugin",
+    "read",
+    "sent-in",
+];
 
 /// The family of what was erased: it never comes back.
 pub(super) const ERASED: &str = "erased";
@@ -90,6 +102,9 @@ pub(super) struct Manifest {
     pub(super) policy: TenantPolicy,
     /// Up to which position of the tenant's log.
     pub(super) position: Position,
+    /// Messages before this time were erased because of their age.
+    #[serde(default)]
+    pub(super) erased_before: Option<Timestamp>,
     /// How many conversations and events.
     pub(super) conversations: u64,
     pub(super) events: u64,
@@ -118,4 +133,9 @@ pub(super) fn records_path(family: &str, part: u32) -> String {
 /// Where a file that was sent lies.
 pub(super) fn attachment_path(sha256: &str) -> String {
     format!("attachments/{}/{sha256}", sha256.get(..2).unwrap_or_default())
+}
+
+/// Where the package of a plugin lies.
+pub(super) fn package_path(sha256: &str) -> String {
+    format!("packages/{sha256}.wasm")
 }

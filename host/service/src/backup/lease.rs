@@ -11,6 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use warbler_domain::{BackupError, BackupSink, Timestamp};
 
+use super::target::failed;
+
 /// The name of the lease's blob; restic looks at none but its own.
 pub(super) const NAME: &str = "warbler-lease";
 
@@ -34,11 +36,21 @@ pub(super) struct Lease {
     pub(super) until: Timestamp,
 }
 
-/// The lease that stands in the sink, if there is one.
-pub(super) async fn read(sink: &dyn BackupSink) -> Result<Option<Lease>, BackupError> {
-    let found = sink.get(NAME, 0, LONGEST).await.map_err(|error| failed("reading the lease", error))?;
-    // One that cannot be read holds nobody back: it is written anew.
-    Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+/// The lease that stands in the sinks, if there is one; the latest, if they do not agree.
+pub(super) async fn read(sinks: &[Arc<dyn BackupSink>]) -> Result<Option<Lease>, BackupError> {
+    let mut found = Vec::new();
+    let mut failure = None;
+    for sink in sinks {
+        match sink.get(NAME, 0, LONGEST).await {
+            // One that cannot be read holds nobody back: it is written anew.
+            Ok(bytes) => found.push(bytes.and_then(|bytes| serde_json::from_slice::<Lease>(&bytes).ok())),
+            Err(error) => failure = Some(failed("reading the lease", error)),
+        }
+    }
+    match failure {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found.into_iter().flatten().max_by_key(|lease| (lease.fence, lease.until))),
+    }
 }
 
 /// Refuses a repository that another host works on, or worked on since `known`.
@@ -53,24 +65,30 @@ pub(super) fn admit(found: Option<&Lease>, holder: &str, known: u64, now: Timest
     Ok(())
 }
 
-/// Writes the lease, and makes sure that it is what stands there.
-pub(super) async fn write(sink: &dyn BackupSink, lease: &Lease) -> Result<(), BackupError> {
+/// Writes the lease to every sink that takes it, and makes sure that it is what stands there.
+pub(super) async fn write(sinks: &[Arc<dyn BackupSink>], lease: &Lease) -> Result<(), BackupError> {
     let bytes = serde_json::to_vec(lease).map_err(|_| BackupError::Internal { text: "writing a lease".to_owned() })?;
-    sink.put(NAME, Bytes::from(bytes)).await.map_err(|error| failed("writing the lease", error))?;
-    verify(sink, lease).await
+    let bytes = Bytes::from(bytes);
+    let (mut taken, mut failure) = (0, None);
+    for sink in sinks {
+        match sink.put(NAME, bytes.clone()).await {
+            Ok(()) => taken += 1,
+            Err(error) => failure = Some(failed("writing the lease", error)),
+        }
+    }
+    match failure {
+        Some(error) if taken == 0 => Err(error),
+        _ => verify(sinks, lease).await,
+    }
 }
 
 /// Whether the lease is still the one that was written.
-pub(super) async fn verify(sink: &dyn BackupSink, lease: &Lease) -> Result<(), BackupError> {
-    match read(sink).await? {
+pub(super) async fn verify(sinks: &[Arc<dyn BackupSink>], lease: &Lease) -> Result<(), BackupError> {
+    match read(sinks).await? {
         Some(found) if found.holder == lease.holder && found.fence == lease.fence => Ok(()),
         Some(found) => Err(BackupError::Held { holder: found.holder, until: found.until }),
         None => Err(BackupError::Untrue { text: "it does not keep the lease".to_owned() }),
     }
-}
-
-fn failed(doing: &'static str, error: warbler_domain::HookError) -> BackupError {
-    BackupError::Sink { doing, source: Arc::new(error) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    BackupError, Expect, Position, RepositoryKey, State, StateKey, StoreError, TenantScope, Timestamp,
+    BackupError, Expect, InstallationId, Position, RepositoryKey, State, StateKey, StoreError, TenantScope, Timestamp,
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     /// The last version, and when it was made.
     pub(super) version: Option<String>,
     pub(super) made_at: Option<Timestamp>,
+    /// Which sink it went to, if it was one alone.
+    pub(super) sink: Option<InstallationId>,
     /// When the last run began, whatever came of it.
     pub(super) began_at: Option<Timestamp>,
     /// Why the last run failed, if it did, and how many did in a row.

@@ -12,9 +12,9 @@ use super::Backups;
 use super::admin::entry;
 use super::layout::IndexLine;
 use super::policy::BackupPolicy;
-use super::read::{self, Index};
+use super::read::{self, Erased, Index};
 use super::restore::{Reach, Restore, Restored, refused};
-use super::{collect::ours, ledger};
+use super::{collect::ours, expiry, ledger};
 use crate::messages::may_see;
 use crate::{Caller, ServiceError, Shown, records};
 
@@ -121,7 +121,8 @@ impl Backups {
         self.inner.core.room_of(caller.scope(), caller.user(), id).await?;
         let repository = self.inner.open(caller.scope()).await.map_err(refused)?;
         let line = self.line(&repository, version, id).await?;
-        let erased = read::erased(&repository).await.map_err(refused)?;
+        let erased = self.inner.erased.all(caller.tenant(), &repository).await.map_err(refused)?;
+        let before = expiry::erased_before(&self.inner.core, caller.scope()).await?.max(erased.before());
         let limit = if query.limit == 0 { 50 } else { query.limit.min(PAGE) };
         let needle = query.search.as_deref().map(str::to_lowercase);
         let mut page = Preview::default();
@@ -132,7 +133,7 @@ impl Backups {
                     page.next = page.entries.last().map(Shown::sequence);
                     return Ok(page);
                 }
-                self.hide_erased(caller, &mut event, &erased).await?;
+                self.hide_erased(caller, &mut event, &erased, before).await?;
                 if needle.as_deref().is_none_or(|needle| has_text(&event, needle) && may_see(&event, caller.user())) {
                     page.entries.push(shown(event, caller.user()));
                 }
@@ -146,7 +147,8 @@ impl Backups {
         &self,
         caller: &Caller,
         event: &mut Event,
-        erased: &std::collections::HashSet<warbler_domain::MessageId>,
+        erased: &Erased,
+        before: Option<Timestamp>,
     ) -> Result<(), ServiceError> {
         let id = match &event.kind {
             EventKind::Posted { message } => message.id,
@@ -154,7 +156,10 @@ impl Backups {
             _ => return Ok(()),
         };
         let state = &*self.inner.core.ports.state;
-        if erased.contains(&id) || state.get(caller.scope(), &records::erased(id)).await?.is_some() {
+        if erased.contains(&id)
+            || expiry::is_past(event, before)
+            || state.get(caller.scope(), &records::erased(id)).await?.is_some()
+        {
             match &mut event.kind {
                 EventKind::Posted { message } => message.body = None,
                 // A recalled message's edits are taken places.
@@ -270,10 +275,12 @@ impl super::Inner {
         let repository = self.open(scope).await?;
         // A version of another format is refused before anything is touched.
         read::manifest(&*repository, version).await?;
-        let erased = read::erased(&repository).await?;
+        let erased = self.erased.all(scope.tenant(), &repository).await?;
         let policy: BackupPolicy = ledger::policy(&*self.core.ports.state, scope).await.map_err(ours)?;
+        let erased_before = expiry::erased_before(&self.core, scope).await.map_err(ours)?.max(erased.before());
         let (core, version, now) = (Arc::clone(&self.core), version.to_owned(), self.core.now());
-        Ok(Restore { core, scope: *scope, repository, version, reach, policy, erased, now })
+        let progress = Arc::default();
+        Ok(Restore { core, scope: *scope, repository, version, reach, policy, erased, erased_before, now, progress })
     }
 
     /// Tells everybody in the conversation, in its log, that messages came back.

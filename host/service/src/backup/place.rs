@@ -8,21 +8,12 @@ use warbler_domain::{
 };
 
 use super::collect::ours;
+use super::target::{Target, failed};
 use super::{Inner, lease, ledger};
 use crate::ServiceError;
-
-/// A tenant's sink and what works on it.
-pub(super) struct Place {
-    pub(super) sink: Arc<dyn BackupSink>,
-    pub(super) repository: Arc<dyn BackupRepository>,
-}
+use crate::audit::Actor;
 
 impl Inner {
-    /// The tenant's sink: the first of those that run.
-    pub(super) fn sink(&self, scope: &TenantScope) -> Option<Arc<dyn BackupSink>> {
-        self.sinks.sink(scope.tenant())
-    }
-
     async fn options(&self, scope: &TenantScope) -> Result<RepositoryOptions, ServiceError> {
         let limit = ledger::policy(&*self.core.ports.state, scope).await?.bytes_per_second;
         Ok(RepositoryOptions { bytes_per_second: (limit > 0).then_some(limit) })
@@ -30,54 +21,89 @@ impl Inner {
 
     /// The tenant's repository, to read from.
     pub(super) async fn open(&self, scope: &TenantScope) -> Result<Arc<dyn BackupRepository>, BackupError> {
-        let sink = self.sink(scope).ok_or(BackupError::NoSink)?;
+        let target = self.target(scope).await?;
         let key = ledger::key(&*self.core.ports.state, scope).await.map_err(ours)?;
         let key = key.ok_or(BackupError::NoRepository)?;
         let options = self.options(scope).await.map_err(ours)?;
-        self.core.ports.backups.open(sink, Unlock::Key(key), options).await
+        self.core.ports.backups.open(target.sink, Unlock::Key(key), options).await
     }
 
     /// The tenant's repository, made if there is none.
-    pub(super) async fn open_or_create(&self, scope: &TenantScope) -> Result<Place, BackupError> {
-        let sink = self.sink(scope).ok_or(BackupError::NoSink)?;
+    async fn open_or_create(
+        &self,
+        scope: &TenantScope,
+        sink: &Arc<dyn BackupSink>,
+    ) -> Result<Arc<dyn BackupRepository>, BackupError> {
         let options = self.options(scope).await.map_err(ours)?;
         let (backups, state) = (&self.core.ports.backups, &*self.core.ports.state);
         let key = ledger::key(state, scope).await.map_err(ours)?;
         if let Some(key) = key {
-            let repository = match backups.open(Arc::clone(&sink), Unlock::Key(key.clone()), options.clone()).await {
+            return match backups.open(Arc::clone(sink), Unlock::Key(key.clone()), options.clone()).await {
                 // Another sink than before, or one that was emptied: it starts anew under the same key.
-                Err(BackupError::NoRepository) => backups.create(Arc::clone(&sink), &key, options).await?,
-                other => other?,
+                Err(BackupError::NoRepository) => backups.create(Arc::clone(sink), &key, options).await,
+                other => other,
             };
-            return Ok(Place { sink, repository });
         }
-        if backups.exists(Arc::clone(&sink)).await? {
+        if backups.exists(Arc::clone(sink)).await? {
             // Whose it is, only its passphrase can tell.
             return Err(BackupError::Exists);
         }
         // The key is kept before anything is sealed under it.
         let key: RepositoryKey = backups.new_key()?;
         state.commit(scope, vec![ledger::key_write(&key).map_err(ours)?]).await?;
-        let repository = backups.create(Arc::clone(&sink), &key, options).await?;
-        Ok(Place { sink, repository })
+        backups.create(Arc::clone(sink), &key, options).await
     }
 
-    /// Does something that changes the repository, under its lease. Losing the lease ends it.
-    pub(super) async fn with_lease<T>(
+    /// Refuses sinks in which another repository stands, before anything is written to them.
+    async fn admit(&self, scope: &TenantScope, target: &Target) -> Result<(), BackupError> {
+        target.compare().await?;
+        let backups = &self.core.ports.backups;
+        let key = ledger::key(&*self.core.ports.state, scope).await.map_err(ours)?;
+        let mut failure = None;
+        for sink in target.believed().await? {
+            let found = match &key {
+                None if backups.exists(Arc::clone(&sink)).await? => return Err(BackupError::Exists),
+                None => continue,
+                Some(key) => backups.open(sink, Unlock::Key(key.clone()), RepositoryOptions::default()).await,
+            };
+            match found {
+                // They hold the same one, so that the first that answers speaks for all.
+                Ok(_) => return Ok(()),
+                Err(BackupError::NoRepository) => {}
+                Err(error @ BackupError::Sink { .. }) if target.mirror.is_some() => failure = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Does something that changes the repository, under its lease, after mirrored sinks were healed. Losing the lease
+    /// ends it.
+    pub(super) async fn with_lease<T, W>(
         &self,
         scope: &TenantScope,
-        sink: &dyn BackupSink,
+        actor: &Actor,
         progress: &BackupProgress,
-        work: impl Future<Output = Result<T, BackupError>>,
-    ) -> Result<T, BackupError> {
+        work: impl FnOnce(Arc<dyn BackupRepository>, Arc<dyn BackupSink>) -> W,
+    ) -> Result<T, BackupError>
+    where
+        W: Future<Output = Result<T, BackupError>>,
+    {
+        let target = self.target(scope).await?;
+        self.admit(scope, &target).await?;
         let (core, state) = (&self.core, &*self.core.ports.state);
         let holder = ledger::host_name(state, &*core.ports.ids).await.map_err(ours)?;
         let known = ledger::ledger(state, scope).await.map_err(ours)?.fence;
-        let found = lease::read(sink).await?;
-        lease::admit(found.as_ref(), &holder, known, core.now())?;
+        let sinks = target.believed().await?;
+        lease::admit(lease::read(&sinks).await?.as_ref(), &holder, known, core.now())?;
         let ledger = ledger::change(state, scope, |ledger| ledger.fence += 1).await.map_err(ours)?;
         let mut mine = lease::Lease { holder, fence: ledger.fence, until: core.now().after(lease::HOLDS) };
-        lease::write(sink, &mine).await?;
+        lease::write(&sinks, &mine).await?;
+        let work = async {
+            self.heal(scope, actor, &target, progress).await?;
+            let repository = self.open_or_create(scope, &target.sink).await?;
+            work(repository, Arc::clone(&target.sink)).await
+        };
         let mut renewals = tokio::time::interval(lease::RENEWED);
         renewals.tick().await;
         tokio::pin!(work);
@@ -85,7 +111,7 @@ impl Inner {
             tokio::select! {
                 done = &mut work => break done,
                 _ = renewals.tick() => {
-                    if let Err(error) = self.renew(sink, &mut mine).await {
+                    if let Err(error) = self.renew(&sinks, &mut mine).await {
                         // Ends the work's calls of the sink, and so the work.
                         progress.cancel();
                         drop((&mut work).await);
@@ -94,25 +120,42 @@ impl Inner {
                 }
             }
         };
-        lease::verify(sink, &mine).await?;
-        // Not the present time: another host's clock may be behind this one's.
+        lease::verify(&sinks, &mine).await?;
+        // Not the present time: another host's clock may be behind this one's. Sinks that were healed get it, too.
         mine.until = warbler_domain::Timestamp::from_millis(0);
-        if let Err(error) = lease::write(sink, &mine).await {
+        if let Err(error) = lease::write(&target.believed().await?, &mine).await {
             tracing::warn!(%error, "the lease of a repository could not be given back; it ends by itself");
         }
         done
     }
 
-    async fn renew(&self, sink: &dyn BackupSink, mine: &mut lease::Lease) -> Result<(), BackupError> {
+    async fn renew(&self, sinks: &[Arc<dyn BackupSink>], mine: &mut lease::Lease) -> Result<(), BackupError> {
         let until = self.core.now().after(lease::HOLDS);
-        match lease::verify(sink, mine).await {
+        match lease::verify(sinks, mine).await {
             // A sink that is away keeps everybody out.
             Err(BackupError::Sink { source, .. }) if source.is_transient() => Ok(()),
             Err(error) => Err(error),
             Ok(()) => {
                 mine.until = until;
-                lease::write(sink, mine).await
+                lease::write(sinks, mine).await
             }
         }
+    }
+
+    /// Heals mirrored sinks as far as they answer. Whether enough of them take a write shows when it is written.
+    async fn heal(
+        &self,
+        scope: &TenantScope,
+        actor: &Actor,
+        target: &Target,
+        progress: &BackupProgress,
+    ) -> Result<(), BackupError> {
+        let Some(mirror) = &target.mirror else { return Ok(()) };
+        let healed = mirror.heal(progress).await;
+        if progress.is_cancelled() {
+            return Err(BackupError::Cancelled);
+        }
+        let healed = healed.map_err(|error| failed("healing mirrored sinks", error))?;
+        self.note_healing(scope, actor.clone(), &healed).await.map_err(ours)
     }
 }

@@ -1,11 +1,12 @@
 //! What a tenant's admins decide about backups: when, how many are kept, how fast, and how often they are tried out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use warbler_domain::Timestamp;
+use warbler_domain::{InstallationId, Timestamp};
 
 use crate::ServiceError;
 
@@ -72,7 +73,14 @@ pub struct BackupPolicy {
     pub late_hours: u32,
     /// Messages older than so many days do not come back from a backup; 0 for no limit.
     pub restore_within_days: u32,
+    /// The installations of the sinks that keep the backups, each all of it; of none, the first one that runs does.
+    pub sinks: Vec<InstallationId>,
+    /// How many of several sinks have to take a write, 1 to all; the others are healed when they are back.
+    pub require: u32,
 }
+
+/// Most sinks that keep one tenant's backups.
+const SINKS: usize = 8;
 
 impl Default for BackupPolicy {
     fn default() -> Self {
@@ -84,6 +92,8 @@ impl Default for BackupPolicy {
             drill_days: 7,
             late_hours: 6,
             restore_within_days: 0,
+            sinks: Vec::new(),
+            require: 1,
         }
     }
 }
@@ -113,6 +123,23 @@ impl BackupPolicy {
         }
         if self.bytes_per_second > 0 && self.bytes_per_second < 64 * 1024 {
             return Err(ServiceError::invalid("bytes_per_second", "must be 0 or at least 65536"));
+        }
+        self.check_sinks()
+    }
+
+    fn check_sinks(&self) -> Result<(), ServiceError> {
+        if self.sinks.len() > SINKS {
+            let problem = format!("must not be more than {SINKS}");
+            return Err(ServiceError::Invalid { field: "sinks", problem, limit: Some(SINKS as u64) });
+        }
+        let unique: BTreeSet<&InstallationId> = self.sinks.iter().collect();
+        if unique.len() < self.sinks.len() {
+            return Err(ServiceError::invalid("sinks", "must name each installation once"));
+        }
+        let most = u32::try_from(self.sinks.len()).unwrap_or(u32::MAX).max(1);
+        if !(1..=most).contains(&self.require) {
+            let problem = format!("must be from 1 to {most}, the number of sinks");
+            return Err(ServiceError::Invalid { field: "require", problem, limit: Some(u64::from(most)) });
         }
         Ok(())
     }
@@ -228,6 +255,8 @@ mod tests {
             BackupPolicy { schedule: Schedule::Every { hours: 0 }, ..BackupPolicy::default() },
             BackupPolicy { keep: none, ..BackupPolicy::default() },
             BackupPolicy { bytes_per_second: 1, ..BackupPolicy::default() },
+            BackupPolicy { require: 2, ..BackupPolicy::default() },
+            BackupPolicy { sinks: vec![InstallationId::from_uuid(uuid::Uuid::nil()); 2], ..BackupPolicy::default() },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }

@@ -1,12 +1,15 @@
 //! Reading versions: the index, the events of a conversation, and what was erased since.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::TryStreamExt as _;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use warbler_domain::{BackupError, BackupRepository, ByteStream, ConversationId, Event, MessageId, StoreError};
+use warbler_domain::{
+    BackupError, BackupRepository, ByteStream, ConversationId, Event, MessageId, StoreError, TenantId, Timestamp,
+};
 
 use super::layout::{ERASED, FORMAT, IndexLine, MANIFEST, Manifest, Part, RecordLine};
 
@@ -71,17 +74,24 @@ pub(super) fn from_stream(error: StoreError) -> BackupError {
     }
 }
 
-/// A whole file that is short.
-pub(super) async fn whole(stream: ByteStream) -> Result<Bytes, BackupError> {
-    let pieces: Vec<Bytes> = stream.try_collect().await.map_err(from_stream)?;
-    Ok(pieces.concat().into())
+/// A whole file of at most so many bytes.
+pub(super) async fn whole(mut stream: ByteStream, most: u64) -> Result<Bytes, BackupError> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = stream.try_next().await.map_err(from_stream)? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() as u64 > most {
+            return Err(BackupError::Damaged { text: format!("a file has more than {most} bytes") });
+        }
+    }
+    Ok(bytes.freeze())
 }
 
 /// The manifest of a version.
 pub(super) async fn manifest(repository: &dyn BackupRepository, version: &str) -> Result<Manifest, BackupError> {
     let damaged = |text: String| BackupError::Damaged { text };
     let found = repository.read(version, MANIFEST).await?;
-    let bytes = whole(found.ok_or_else(|| damaged("the version has no manifest".to_owned()))?).await?;
+    let found = found.ok_or_else(|| damaged("the version has no manifest".to_owned()))?;
+    let bytes = whole(found, LINE as u64).await?;
     let manifest: Manifest =
         serde_json::from_slice(&bytes).map_err(|_| damaged("the manifest cannot be read".to_owned()))?;
     if manifest.format != FORMAT {
@@ -137,7 +147,7 @@ impl Index {
     }
 }
 
-async fn file_names(
+pub(super) async fn file_names(
     repository: &Arc<dyn BackupRepository>,
     version: &str,
     folder: &str,
@@ -165,38 +175,132 @@ pub(super) async fn events(
     Ok(events)
 }
 
-/// The records of one family.
-pub(super) async fn family(
-    repository: &Arc<dyn BackupRepository>,
-    version: &str,
-    family: &str,
-) -> Result<Vec<RecordLine>, BackupError> {
-    let mut found = Vec::new();
-    for file in file_names(repository, version, "records").await? {
-        // `lexicon-0001.jsonl`, but not `lexicon-words-0001.jsonl`.
-        let is_of = file.strip_prefix(family).and_then(|rest| rest.strip_prefix('-'));
-        if is_of.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
-            let mut lines = Lines::open(&**repository, version, &format!("records/{file}")).await?;
-            while let Some(line) = lines.next().await? {
-                found.push(line);
-            }
-        }
-    }
-    Ok(found)
+/// The records of one family, file by file.
+pub(super) struct Records {
+    repository: Arc<dyn BackupRepository>,
+    version: String,
+    files: std::vec::IntoIter<String>,
+    lines: Option<Lines>,
 }
 
-/// What any version says was erased, so that none brings it back, not even into a host that never knew of it. All
-/// are asked: the times of versions are those of a clock that may stand still or be set back, so that the one that
-/// looks newest need not know of the latest erasure.
-pub(super) async fn erased(repository: &Arc<dyn BackupRepository>) -> Result<HashSet<MessageId>, BackupError> {
-    let mut erased = HashSet::new();
-    for version in repository.versions().await? {
-        let lines = match family(repository, &version.id, ERASED).await {
-            // A version that another tool made has no such records.
-            Err(BackupError::Damaged { .. }) => Vec::new(),
-            other => other?,
-        };
-        erased.extend(lines.iter().filter_map(|line| line.key.rsplit('/').next()?.parse::<MessageId>().ok()));
+impl Records {
+    pub(super) async fn open(
+        repository: &Arc<dyn BackupRepository>,
+        version: &str,
+        family: &str,
+    ) -> Result<Self, BackupError> {
+        let mut files = file_names(repository, version, "records").await?;
+        files.retain(|file| is_of(file, family));
+        let (repository, version) = (Arc::clone(repository), version.to_owned());
+        Ok(Self { repository, version, files: files.into_iter(), lines: None })
     }
-    Ok(erased)
+
+    pub(super) async fn next(&mut self) -> Result<Option<RecordLine>, BackupError> {
+        loop {
+            if let Some(lines) = &mut self.lines
+                && let Some(line) = lines.next().await?
+            {
+                return Ok(Some(line));
+            }
+            let Some(file) = self.files.next() else { return Ok(None) };
+            let lines = Lines::open(&*self.repository, &self.version, &format!("records/{file}")).await?;
+            self.lines = Some(lines);
+        }
+    }
+
+    /// At most so many of the next ones; none at the end.
+    pub(super) async fn some(&mut self, most: usize) -> Result<Vec<RecordLine>, BackupError> {
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(line) = self.next().await?
+        {
+            found.push(line);
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a file holds records of a family: `lexicon-0001.jsonl`, but not `lexicon-words-0001.jsonl`.
+fn is_of(file: &str, family: &str) -> bool {
+    let rest = file.strip_prefix(family).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// A value of a record.
+pub(super) fn parsed<T: DeserializeOwned>(line: RecordLine) -> Result<T, BackupError> {
+    let RecordLine { key, value } = line;
+    serde_json::from_value(value).map_err(|_| BackupError::Damaged { text: format!("the record {key} cannot be read") })
+}
+
+/// What versions say was erased, by version: one that is made never changes.
+#[derive(Default)]
+pub(super) struct ErasedCache(Mutex<HashMap<(TenantId, String), Arc<ErasedIn>>>);
+
+/// What one version says was erased.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct ErasedIn {
+    messages: HashSet<MessageId>,
+    /// All that was sent before, because of its age.
+    before: Option<Timestamp>,
+}
+
+/// What was erased by what any version says.
+#[derive(Default)]
+pub(super) struct Erased(Vec<Arc<ErasedIn>>);
+
+impl Erased {
+    pub(super) fn contains(&self, message: &MessageId) -> bool {
+        self.0.iter().any(|erased| erased.messages.contains(message))
+    }
+
+    /// The time before which everything was erased because of its age.
+    pub(super) fn before(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|erased| erased.before).max()
+    }
+}
+
+impl ErasedCache {
+    /// What any version says was erased, so that none brings it back, not even into a host that never knew of it. All
+    /// are asked: the times of versions are those of a clock that may stand still or be set back, so that the one that
+    /// looks newest need not know of the latest erasure.
+    pub(super) async fn all(
+        &self,
+        tenant: TenantId,
+        repository: &Arc<dyn BackupRepository>,
+    ) -> Result<Erased, BackupError> {
+        let versions = repository.versions().await?;
+        let is_there = |id: &String| versions.iter().any(|version| version.id == *id);
+        self.0.lock().retain(|(of, id), _| *of != tenant || is_there(id));
+        let mut erased = Vec::with_capacity(versions.len());
+        for version in &versions {
+            let key = (tenant, version.id.clone());
+            let known = self.0.lock().get(&key).map(Arc::clone);
+            let found = if let Some(known) = known {
+                known
+            } else {
+                let found = Arc::new(erased_in(repository, &version.id).await?);
+                self.0.lock().insert(key, Arc::clone(&found));
+                found
+            };
+            // Most versions say the same as the one before.
+            if *found != ErasedIn::default() && erased.last().is_none_or(|last| *last != found) {
+                erased.push(found);
+            }
+        }
+        Ok(Erased(erased))
+    }
+}
+
+async fn erased_in(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<ErasedIn, BackupError> {
+    // A version that another tool made has no manifest and no such records.
+    let before = match manifest(&**repository, version).await {
+        Err(BackupError::Damaged { .. }) => return Ok(ErasedIn::default()),
+        manifest => manifest?.erased_before,
+    };
+    let mut messages = HashSet::new();
+    let mut records = Records::open(repository, version, ERASED).await?;
+    while let Some(line) = records.next().await? {
+        messages.extend(line.key.rsplit('/').next().and_then(|id| id.parse::<MessageId>().ok()));
+    }
+    Ok(ErasedIn { messages, before })
 }

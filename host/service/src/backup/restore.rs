@@ -5,19 +5,20 @@
 //! event. What was erased (recalled, by the store's own record or that of any version) stays erased, and what
 //! is older than the tenant brings back stays away. Done twice, it changes nothing the second time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    Audience, BackupError, BackupRepository, Body, ConversationId, Event, EventKind, Expect, Message, MessageId,
-    Placed, Sequence, StateWrite, StoreError, TenantScope, Timestamp, UserId,
+    Audience, BackupError, BackupProgress, BackupRepository, Body, ConversationId, Event, EventKind, Expect, Message,
+    MessageId, Placed, Sequence, StateWrite, StoreError, TenantScope, Timestamp, UserId,
 };
 
 use super::collect::ours;
 use super::layout::{IndexLine, Part, attachment_path};
 use super::policy::BackupPolicy;
-use super::{journal, read};
+use super::read::Erased;
+use super::{expiry, journal, read};
 use crate::attachments::AttachmentRecord;
 use crate::core::Core;
 use crate::messages::may_see;
@@ -90,8 +91,12 @@ pub(super) struct Restore {
     pub(super) reach: Reach,
     pub(super) policy: BackupPolicy,
     /// Erased by what any version says.
-    pub(super) erased: HashSet<MessageId>,
+    pub(super) erased: Erased,
+    /// What is older was erased because of its age.
+    pub(super) erased_before: Option<Timestamp>,
     pub(super) now: Timestamp,
+    /// Told what was read, and asked whether to go on.
+    pub(super) progress: Arc<BackupProgress>,
 }
 
 /// What to do about one event.
@@ -127,6 +132,11 @@ impl Restore {
     }
 
     async fn events(&self, id: ConversationId, part: &Part) -> Result<Vec<Event>, BackupError> {
+        if self.progress.is_cancelled() {
+            return Err(BackupError::Cancelled);
+        }
+        self.progress.add_file();
+        self.progress.add_read(part.bytes);
         read::events(&*self.repository, &self.version, id, part).await
     }
 
@@ -189,6 +199,9 @@ impl Restore {
         if self.is_erased(message.id).await? {
             return Ok(if over { Verdict::Leave(|done| done.erased += 1) } else { recalled(event) });
         }
+        if expiry::is_past(event, self.erased_before) {
+            return Ok(if over { Verdict::Leave(|done| done.expired += 1) } else { recalled(event) });
+        }
         if !self.policy.may_return(message.sent_at, self.now) {
             return Ok(if over { Verdict::Leave(|done| done.expired += 1) } else { emptied(event, self.now) });
         }
@@ -201,7 +214,7 @@ impl Restore {
     async fn judge_other(&self, event: &Event, standing: Option<&Arc<Event>>) -> Result<Verdict, BackupError> {
         let mut event = event.clone();
         if let EventKind::Edited { message, .. } = &event.kind
-            && self.is_erased(*message).await?
+            && (self.is_erased(*message).await? || expiry::is_past(&event, self.erased_before))
         {
             empty(&mut event, self.now);
         }
@@ -215,7 +228,7 @@ impl Restore {
         Ok(Verdict::Leave(|_| {}))
     }
 
-    async fn is_erased(&self, message: MessageId) -> Result<bool, BackupError> {
+    pub(super) async fn is_erased(&self, message: MessageId) -> Result<bool, BackupError> {
         let found = self.core.ports.state.get(&self.scope, &records::erased(message)).await?;
         Ok(found.is_some() || self.erased.contains(&message))
     }

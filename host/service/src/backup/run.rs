@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use warbler_domain::{
-    BackupError, BackupProgress, BackupVersion, CheckDepth, Position, Repaired, Signal, TenantScope, Timestamp,
+    BackupError, BackupProgress, BackupRepository, BackupSink, BackupVersion, CheckDepth, Position, Repaired, Signal,
+    TenantScope, Timestamp,
 };
 
 use super::collect::{Collector, ours};
 use super::ledger::{self, Failure};
-use super::place::Place;
 use super::{Inner, retention};
 use crate::ServiceError;
 use crate::audit::{Actor, NewEntry};
@@ -32,7 +32,7 @@ impl Inner {
         let began = self.core.now();
         ledger::change(state, scope, |ledger| ledger.began_at = Some(began)).await.map_err(ours)?;
         tracing::info!(tenant = %scope.tenant(), "a backup begins");
-        let result = self.make_version(scope, progress).await;
+        let result = self.make_version(scope, &actor, progress).await;
         let tenant = scope.tenant().to_string();
         let told = match &result {
             Ok(version) => {
@@ -55,22 +55,28 @@ impl Inner {
     async fn make_version(
         self: &Arc<Self>,
         scope: &TenantScope,
+        actor: &Actor,
         progress: &Arc<BackupProgress>,
     ) -> Result<BackupVersion, BackupError> {
         let tenant = self.core.tenants.get(scope.tenant()).ok_or(BackupError::NotFound { what: "tenant" })?;
-        let place = self.open_or_create(scope).await?;
-        let work = async {
-            let mended = self.mend(scope, &place).await?;
-            let since = self.last_position(scope, &place).await?;
+        let target = self.target(scope).await?;
+        let alone = match target.installations.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let work = async |repository: Arc<dyn BackupRepository>, sink: Arc<dyn BackupSink>| {
+            let mended = self.mend(scope, &*repository).await?;
+            let since = self.last_position(scope, &*repository).await?;
             let source = Collector::begin(Arc::clone(&self.core), tenant, since).await.map_err(ours)?;
             let position = source.position();
-            let at = self.time_of_version(&place).await?;
-            let version = place.repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
+            let at = self.time_of_version(&*repository).await?;
+            let version = repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
             let made_at = self.core.now();
             ledger::change(&*self.core.ports.state, scope, |ledger| {
                 ledger.position = position;
                 ledger.version = Some(version.id.clone());
                 ledger.made_at = Some(made_at);
+                ledger.sink = alone.or(ledger.sink);
                 ledger.failure = None;
                 ledger.failures = 0;
                 ledger.late_since = None;
@@ -79,21 +85,25 @@ impl Inner {
             .await
             .map_err(ours)?;
             if mended {
-                self.tell_what_is_lost(scope, &place).await?;
+                self.tell_what_is_lost(scope, &*repository).await?;
             }
-            self.tidy_up(scope, &place).await;
+            self.tidy_up(scope, &*repository, &*sink).await;
             Ok(version)
         };
-        self.with_lease(scope, &*place.sink, progress, work).await
+        let made = self.with_lease(scope, actor, progress, work).await;
+        if let Err(error) = self.tell_of_sinks(scope).await {
+            tracing::error!(%error, tenant = %scope.tenant(), "how the backup sinks stand could not be told");
+        }
+        made
     }
 
     /// Makes good what can be made good of damage that was found; whether there was any. What is lost in the sink and
     /// still in the host, the version that is made next stores again.
-    async fn mend(&self, scope: &TenantScope, place: &Place) -> Result<bool, BackupError> {
+    async fn mend(&self, scope: &TenantScope, repository: &dyn BackupRepository) -> Result<bool, BackupError> {
         if !ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?.is_damaged {
             return Ok(false);
         }
-        let Repaired { packs, lost } = place.repository.repair().await?;
+        let Repaired { packs, lost } = repository.repair().await?;
         let count = u64::try_from(packs.len()).unwrap_or(u64::MAX);
         tracing::warn!(tenant = %scope.tenant(), ?packs, lost, "damaged blobs of a repository were replaced");
         let entry = NewEntry::new(Actor::Host, "backup.repair").detail("blobs", count).detail("lost", lost);
@@ -102,8 +112,12 @@ impl Inner {
     }
 
     /// Tells what damage is still there after a version was made: what only older ones had.
-    async fn tell_what_is_lost(&self, scope: &TenantScope, place: &Place) -> Result<(), BackupError> {
-        let problems = place.repository.check(CheckDepth::Structure).await?.problems;
+    async fn tell_what_is_lost(
+        &self,
+        scope: &TenantScope,
+        repository: &dyn BackupRepository,
+    ) -> Result<(), BackupError> {
+        let problems = repository.check(CheckDepth::Structure).await?.problems;
         if let Some(first) = problems.first() {
             let text =
                 format!("{} problems of the backups cannot be made good, of older versions: {first}", problems.len());
@@ -114,9 +128,9 @@ impl Inner {
 
     /// The present time; a little more than that of the newest version, if the clock was set back a little. Versions
     /// are told apart by their times, so that they come in the order of their making.
-    async fn time_of_version(&self, place: &Place) -> Result<Timestamp, BackupError> {
+    async fn time_of_version(&self, repository: &dyn BackupRepository) -> Result<Timestamp, BackupError> {
         let now = self.core.now();
-        let newest = place.repository.versions().await?.last().map(|version| version.at);
+        let newest = repository.versions().await?.last().map(|version| version.at);
         Ok(match newest {
             Some(newest) if newest >= now && newest.since(now) <= SET_BACK => newest.after(Duration::from_millis(1)),
             _ => now,
@@ -124,34 +138,43 @@ impl Inner {
     }
 
     /// Up to where the last version went; from the beginning if it is not in this repository.
-    async fn last_position(&self, scope: &TenantScope, place: &Place) -> Result<Position, BackupError> {
+    async fn last_position(
+        &self,
+        scope: &TenantScope,
+        repository: &dyn BackupRepository,
+    ) -> Result<Position, BackupError> {
         let ledger = ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?;
         let Some(last) = ledger.version else { return Ok(Position(0)) };
-        let versions = place.repository.versions().await?;
+        let versions = repository.versions().await?;
         Ok(if versions.iter().any(|version| version.id == last) { ledger.position } else { Position(0) })
     }
 
     /// Forgets what the rules do not keep, and now and then frees what nobody needs. The version that was just made
     /// stands, whatever comes of this.
-    async fn tidy_up(&self, scope: &TenantScope, place: &Place) {
-        if let Err(error) = self.try_tidy_up(scope, place).await {
+    async fn tidy_up(&self, scope: &TenantScope, repository: &dyn BackupRepository, sink: &dyn BackupSink) {
+        if let Err(error) = self.try_tidy_up(scope, repository, sink).await {
             tracing::warn!(%error, tenant = %scope.tenant(), "old versions were not forgotten or freed");
         }
     }
 
-    async fn try_tidy_up(&self, scope: &TenantScope, place: &Place) -> Result<(), BackupError> {
+    async fn try_tidy_up(
+        &self,
+        scope: &TenantScope,
+        repository: &dyn BackupRepository,
+        sink: &dyn BackupSink,
+    ) -> Result<(), BackupError> {
         let (state, now) = (&*self.core.ports.state, self.core.now());
         let policy = ledger::policy(state, scope).await.map_err(ours)?;
-        let gone = retention::forgotten(&place.repository.versions().await?, &policy.keep, now);
+        let gone = retention::forgotten(&repository.versions().await?, &policy.keep, now);
         if !gone.is_empty() {
-            place.repository.forget(&gone).await?;
+            repository.forget(&gone).await?;
         }
         let ledger = ledger::ledger(state, scope).await.map_err(ours)?;
         let is_due = ledger.pruned_at.is_none_or(|last| last > now || now.since(last) >= PRUNED);
         if is_due {
-            let locks = place.sink.list("locks/", None).await;
+            let locks = sink.list("locks/", None).await;
             if locks.is_ok_and(|locks| locks.is_empty()) {
-                place.repository.prune().await?;
+                repository.prune().await?;
                 ledger::change(state, scope, |ledger| ledger.pruned_at = Some(now)).await.map_err(ours)?;
             } else {
                 tracing::warn!(tenant = %scope.tenant(), "nothing was freed: restic holds a lock on the repository");

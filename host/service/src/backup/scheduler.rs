@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use warbler_domain::{TenantId, TenantScope};
 
-use super::{Inner, ledger};
+use super::{Inner, ledger, mirror};
 use crate::audit::Actor;
 use crate::{Backups, ServiceError};
 
@@ -17,7 +17,30 @@ const LOOK: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Duration = Duration::from_mins(5);
 const LONGEST_WAIT: Duration = Duration::from_hours(4);
 
+/// How long a mirrored sink that is behind waits for the next healing, if no run comes before it.
+const HEALED: Duration = Duration::from_mins(15);
+
+/// How often to look for messages that are older than their tenant keeps them: it counts in days.
+const EXPIRED: Duration = Duration::from_hours(1);
+
 impl Backups {
+    /// Erases messages that are older than their tenant keeps them, until the service stops.
+    pub(crate) fn keep_expiring(&self) {
+        let inner = Arc::clone(&self.inner);
+        self.inner.core.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(EXPIRED);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                for tenant in inner.core.tenants.ids() {
+                    if let Err(error) = inner.expire(&TenantScope::own_work(tenant)).await {
+                        tracing::error!(%error, %tenant, "messages past their retention could not be erased");
+                    }
+                }
+            }
+        });
+    }
+
     /// Looks every so often until the service stops.
     pub(crate) fn keep_looking(&self) {
         let inner = Arc::clone(&self.inner);
@@ -41,11 +64,12 @@ impl Inner {
     pub(super) async fn look(self: &Arc<Self>, tenant: TenantId) -> Result<(), ServiceError> {
         let (scope, state) = (TenantScope::own_work(tenant), &*self.core.ports.state);
         self.resume_restores(&scope).await?;
-        if self.sink(&scope).is_none() {
-            return Ok(());
-        }
         let (policy, now) = (ledger::policy(state, &scope).await?, self.core.now());
         let ledger = ledger::ledger(state, &scope).await?;
+        // Whoever chose a sink, or had backups, is told that there are none any more.
+        if !self.has_sink(tenant) && policy.sinks.is_empty() && ledger.version.is_none() {
+            return Ok(());
+        }
         // What counts is when the last version was made: a run that failed is still due.
         if let Some(due_since) = policy.due_since(ledger.made_at, now) {
             let since = if ledger.made_at.is_none() { self.known_since(&scope).await? } else { due_since };
@@ -58,8 +82,30 @@ impl Inner {
             }
         } else if ledger.version.is_some() && policy.is_drill_due(ledger.drilled_at, now) {
             self.start_drill(&scope);
+        } else if self.is_healing_due(&scope).await? {
+            self.start_healing(&scope, Actor::Host);
         }
         Ok(())
+    }
+
+    /// Whether a mirrored sink is behind that may be back by now.
+    async fn is_healing_due(&self, scope: &TenantScope) -> Result<bool, ServiceError> {
+        let (record, now) = (mirror::record(&*self.core.ports.state, scope).await?, self.core.now());
+        let is_time = record.healed_at.is_none_or(|last| last > now || now.since(last) >= HEALED);
+        Ok(!record.behind.is_empty() && is_time)
+    }
+
+    /// Begins to heal mirrored sinks, unless something is under way; whether it did.
+    pub(super) fn start_healing(self: &Arc<Self>, scope: &TenantScope, actor: Actor) -> bool {
+        let Some(turn) = self.turn(scope.tenant(), "heal") else { return false };
+        let (inner, scope) = (Arc::clone(self), *scope);
+        self.core.tasks.spawn(async move {
+            if let Err(error) = inner.heal_now(&scope, &actor, &turn.progress).await {
+                tracing::warn!(%error, tenant = %scope.tenant(), "mirrored sinks could not be healed");
+            }
+            drop(turn);
+        });
+        true
     }
 
     /// Since when there is somewhere to back up to.

@@ -12,24 +12,40 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use parking_lot::Mutex;
 use warbler_domain::{
-    BackupSink, BlobEntry, ConversationId, EventKind, HookError, Refusal, Role, Signal, TenantId, TenantScope,
+    BackupSink, BlobEntry, ConversationId, EventKind, HookError, InstallationId, Refusal, Role, Signal, TenantId,
+    TenantScope,
 };
 use zeroize::Zeroizing;
 
-use super::{BackupPolicy, Backups, PreviewQuery, RestoreState, Sinks};
+use super::target::{RunningSink, TenantPlugins};
+use super::{BackupPolicy, Backups, PreviewQuery, RestoreState};
 use crate::world::{Office, PASSWORD, World, code, committed, posted, send, text};
 use crate::{Caller, Edit, NewAttachment, NewBody, Send, Shown};
+
+mod mirrors;
+mod whole;
 
 /// A sink in memory that may be away.
 #[derive(Default)]
 struct Shelf {
     blobs: Mutex<BTreeMap<String, Bytes>>,
     is_full: AtomicBool,
+    is_away: AtomicBool,
+}
+
+impl Shelf {
+    fn here(&self) -> Result<(), HookError> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(HookError::Refused(Refusal::Misconfigured { text: "the shelf is away".into() }));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl BackupSink for Shelf {
     async fn put(&self, name: &str, bytes: Bytes) -> Result<(), HookError> {
+        self.here()?;
         if self.is_full.load(Ordering::Relaxed) && name.starts_with("data/") {
             return Err(HookError::Refused(Refusal::Misconfigured { text: "the shelf is full".into() }));
         }
@@ -38,12 +54,14 @@ impl BackupSink for Shelf {
     }
 
     async fn get(&self, name: &str, offset: u64, length: u64) -> Result<Option<Bytes>, HookError> {
+        self.here()?;
         let Some(blob) = self.blobs.lock().get(name).cloned() else { return Ok(None) };
         let from = usize::try_from(offset).unwrap().min(blob.len());
         Ok(Some(blob.slice(from..from.saturating_add(usize::try_from(length).unwrap()).min(blob.len()))))
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<BlobEntry>, HookError> {
+        self.here()?;
         let blobs = self.blobs.lock();
         let found = blobs.iter().filter(|(name, _)| name.starts_with(prefix));
         let found = found.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after)).take(1_000);
@@ -51,21 +69,46 @@ impl BackupSink for Shelf {
     }
 
     async fn delete(&self, name: &str) -> Result<(), HookError> {
+        self.here()?;
         self.blobs.lock().remove(name);
         Ok(())
     }
 }
 
-struct Only(Arc<Shelf>);
+/// The sinks of a tenant that run.
+#[derive(Clone, Default)]
+struct Shelves(Arc<Mutex<Vec<RunningSink>>>);
 
-impl Sinks for Only {
-    fn sink(&self, _tenant: TenantId) -> Option<Arc<dyn BackupSink>> {
-        Some(Arc::clone(&self.0) as _)
+impl Shelves {
+    /// Puts a sink up; what its installation is.
+    fn add(&self, sink: &Arc<Shelf>) -> InstallationId {
+        let mut running = self.0.lock();
+        let installation = InstallationId::from_uuid(uuid::Uuid::from_u128(running.len() as u128 + 1));
+        running.push(RunningSink { installation, plugin: "shelf".into(), sink: Arc::clone(sink) as _ });
+        installation
+    }
+}
+
+#[async_trait]
+impl TenantPlugins for Shelves {
+    fn running_sinks(&self, _tenant: TenantId) -> Vec<RunningSink> {
+        self.0.lock().clone()
+    }
+
+    async fn take_up(&self, _scope: &TenantScope, _installation: InstallationId, _active: bool) -> Option<String> {
+        None
     }
 }
 
 fn backups(world: &World, shelf: &Arc<Shelf>) -> Backups {
-    Backups::new(Arc::clone(world.service.core()), Arc::new(Only(Arc::clone(shelf))))
+    let shelves = Shelves::default();
+    shelves.add(shelf);
+    over(world, &shelves)
+}
+
+fn over(world: &World, shelves: &Shelves) -> Backups {
+    let (core, lists) = (Arc::clone(world.service.core()), world.service.word_lists().clone());
+    Backups::new(core, lists, Arc::new(shelves.clone()))
 }
 
 fn password() -> Zeroizing<String> {
@@ -309,17 +352,8 @@ async fn a_restore_that_a_crash_cut_short_goes_on_by_itself() {
         clear(&office, &ada, group).await;
     }
     // As the host that was killed left it: the first conversation is half through.
-    let job = super::RestoreJob {
-        id: uuid::Uuid::now_v7(),
-        version: version.clone(),
-        by: office.owner.user(),
-        began_at: warbler_domain::Timestamp::default(),
-        state: RestoreState::Running,
-        accounts: 0,
-        conversations: 0,
-        restored: super::Restored::default(),
-        failure: None,
-    };
+    let (id, began) = (uuid::Uuid::now_v7(), warbler_domain::Timestamp::default());
+    let job = super::RestoreJob::new(id, &version, office.owner.user(), began);
     let own = backups.restore(&ada, &password(), &version, groups[0], true).await.unwrap();
     assert_eq!(own.messages, 3);
     let key = warbler_domain::StateKey::new("backup-restore", &[&job.id]);

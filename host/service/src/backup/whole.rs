@@ -1,25 +1,24 @@
-//! Brings a whole tenant back, also into a host that has nothing of it: accounts, conversations, who had read what,
-//! and then the messages, conversation by conversation. It goes on by itself, and after a crash from where it was:
+//! Brings a whole tenant back, also into a host that has nothing of it: accounts, conversations with their messages, one
+//! after the other, who had read what, and what else it has. It goes on by itself, and after a crash from where it was:
 //! doing a part of it again changes nothing.
+
+mod belongings;
+mod people;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use warbler_domain::{
-    BackupError, ConversationKind, Expect, Right, Role, StateWrite, StoreError, TenantScope, Timestamp, UserId,
-};
+use warbler_domain::{BackupError, BackupProgress, Expect, Right, TenantScope, Timestamp, UserId};
 use zeroize::Zeroizing;
 
 use super::admin::{BUSY, entry};
 use super::collect::ours;
-use super::layout::{IndexLine, RecordLine};
+use super::layout::IndexLine;
 use super::ledger::Failure;
-use super::read::{self, Index};
+use super::read::{self, Index, Records};
 use super::restore::{Reach, Restore, Restored, refused};
 use super::{Backups, Inner};
 use crate::audit::{Actor, NewEntry};
-use crate::conversations::RoomRecord;
-use crate::members::{Account, LoginRecord};
 use crate::{Caller, ServiceError, records};
 
 /// How far a restore of a whole tenant is.
@@ -53,8 +52,45 @@ pub struct RestoreJob {
     pub conversations: u64,
     /// What came back in them.
     pub restored: Restored,
+    /// Word lists that came back.
+    #[serde(default)]
+    pub word_lists: u64,
+    /// Installations of plugins that came back.
+    #[serde(default)]
+    pub installations: u64,
+    /// Held messages that wait for a moderator again.
+    #[serde(default)]
+    pub held: u64,
+    /// Entries of the old audit log that were verified and are kept beside the new one.
+    #[serde(default)]
+    pub audit_entries: u64,
+    /// What a person has to do now, a sentence each: packages and secrets that no backup has.
+    #[serde(default)]
+    pub to_do: Vec<String>,
     /// Why it failed.
     pub failure: Option<Failure>,
+}
+
+impl RestoreJob {
+    /// A restore that is about to begin.
+    pub(super) fn new(id: uuid::Uuid, version: &str, by: UserId, began_at: Timestamp) -> Self {
+        Self {
+            id,
+            version: version.to_owned(),
+            by,
+            began_at,
+            state: RestoreState::Running,
+            accounts: 0,
+            conversations: 0,
+            restored: Restored::default(),
+            word_lists: 0,
+            installations: 0,
+            held: 0,
+            audit_entries: 0,
+            to_do: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 fn key(id: uuid::Uuid) -> warbler_domain::StateKey {
@@ -79,23 +115,13 @@ impl Backups {
         let repository = self.inner.open(caller.scope()).await.map_err(refused)?;
         read::manifest(&*repository, version).await.map_err(refused)?;
         let turn = self.inner.turn(caller.tenant(), "restore").ok_or(BUSY)?;
-        let job = RestoreJob {
-            id: core.ports.ids.next(),
-            version: version.to_owned(),
-            by: caller.user(),
-            began_at: core.now(),
-            state: RestoreState::Running,
-            accounts: 0,
-            conversations: 0,
-            restored: Restored::default(),
-            failure: None,
-        };
+        let job = RestoreJob::new(core.ports.ids.next(), version, caller.user(), core.now());
         let told = entry(caller, "backup.restore.tenant").subject("version", &version).subject("restore", &job.id);
         let write = records::put(key(job.id), &job, Expect::Absent)?;
         core.audit.commit(caller.scope(), vec![write], told).await?;
         let (inner, scope, begun) = (Arc::clone(&self.inner), *caller.scope(), job.clone());
         core.tasks.spawn(async move {
-            inner.carry_out(&scope, begun).await;
+            inner.carry_out(&scope, begun, Arc::clone(&turn.progress)).await;
             drop(turn);
         });
         Ok(job)
@@ -125,15 +151,19 @@ impl Inner {
             let Some(turn) = self.turn(scope.tenant(), "restore") else { continue };
             let (inner, scope) = (Arc::clone(self), *scope);
             self.core.tasks.spawn(async move {
-                inner.carry_out(&scope, job).await;
+                inner.carry_out(&scope, job, Arc::clone(&turn.progress)).await;
                 drop(turn);
             });
         }
         Ok(())
     }
 
-    async fn carry_out(&self, scope: &TenantScope, mut job: RestoreJob) {
-        let result = self.restore_all(scope, &mut job).await;
+    async fn carry_out(&self, scope: &TenantScope, mut job: RestoreJob, progress: Arc<BackupProgress>) {
+        let result = async {
+            let restore = Restore { progress, ..self.restore(scope, &job.version, Reach::All).await? };
+            self.restore_all(scope, &restore, &mut job).await
+        };
+        let result = result.await;
         let mut told = NewEntry::new(Actor::User { id: job.by }, "backup.restore.end").subject("restore", &job.id);
         match result {
             Ok(()) => job.state = RestoreState::Done,
@@ -154,28 +184,42 @@ impl Inner {
         }
     }
 
-    async fn restore_all(&self, scope: &TenantScope, job: &mut RestoreJob) -> Result<(), BackupError> {
-        let restore = self.restore(scope, &job.version, Reach::All).await?;
-        let version = job.version.clone();
-        job.accounts += self.accounts(scope, read::family(&restore.repository, &version, "account").await?).await?;
-        let mut index = Index::open(&restore.repository, &version).await?;
+    /// Brings all of it back, from where the job stands.
+    pub(super) async fn restore_all(
+        &self,
+        scope: &TenantScope,
+        restore: &Restore,
+        job: &mut RestoreJob,
+    ) -> Result<(), BackupError> {
+        job.accounts += self.accounts(scope, restore).await?;
+        let mut index = Index::open(&restore.repository, &restore.version).await?;
         let mut number = 0;
         while let Some(line) = index.next().await? {
             number += 1;
             if number <= job.conversations {
                 continue;
             }
-            self.conversation(scope, &restore, &line, job).await?;
+            self.conversation(scope, restore, &line, job).await?;
             job.conversations = number;
-            let write = records::put(key(job.id), &*job, Expect::Any).map_err(ours)?;
-            self.core.ports.state.commit(scope, vec![write]).await?;
+            self.keep_job(scope, job).await?;
         }
         for family in ["read", "erased"] {
-            for lines in read::family(&restore.repository, &version, family).await?.chunks(64) {
-                self.put_absent(scope, lines).await?;
+            let mut records = Records::open(&restore.repository, &restore.version, family).await?;
+            loop {
+                let lines = records.some(64).await?;
+                if lines.is_empty() {
+                    break;
+                }
+                self.put_absent(scope, &lines).await?;
             }
         }
-        Ok(())
+        self.belongings(scope, restore, job).await?;
+        self.keep_job(scope, job).await
+    }
+
+    async fn keep_job(&self, scope: &TenantScope, job: &RestoreJob) -> Result<(), BackupError> {
+        let write = records::put(key(job.id), job, Expect::Any).map_err(ours)?;
+        Ok(self.core.ports.state.commit(scope, vec![write]).await?)
     }
 
     async fn conversation(
@@ -185,73 +229,13 @@ impl Inner {
         line: &IndexLine,
         job: &mut RestoreJob,
     ) -> Result<(), BackupError> {
-        let conversation = &line.conversation;
-        let id = conversation.id;
-        if self.core.room(scope, id).await.map_err(ours)?.is_none() {
-            let record = RoomRecord { revision: 1, conversation: conversation.clone() };
-            let mut writes = vec![records::put(records::conversation(id), &record, Expect::Absent).map_err(ours)?];
-            for member in &conversation.members {
-                writes.push(records::put(records::membership(member.user, id), &(), Expect::Any).map_err(ours)?);
-            }
-            if let (ConversationKind::Direct, [one, other]) = (conversation.kind, conversation.members.as_slice()) {
-                writes.push(records::put(records::direct(one.user, other.user), &id, Expect::Any).map_err(ours)?);
-            }
-            self.core.ports.state.commit(scope, writes).await?;
-            self.core.room_changed(scope.tenant(), record);
-        }
+        let id = line.conversation.id;
+        self.room(scope, &line.conversation).await?;
         let done = restore.conversation(line).await?;
         if done.messages > 0 {
             self.announce(scope, id, job.by, done.messages).await.map_err(ours)?;
         }
         job.restored.add(done);
         Ok(())
-    }
-
-    /// Brings accounts back that are not there. One whose login name is taken comes back under another one; none comes
-    /// back with the rights of an owner, for the owner of this tenant is whoever restores it.
-    async fn accounts(&self, scope: &TenantScope, lines: Vec<RecordLine>) -> Result<u64, BackupError> {
-        let state = &*self.core.ports.state;
-        let mut restored = 0;
-        for line in lines {
-            let account: Result<Account, _> = serde_json::from_value(line.value);
-            let damaged = |_| BackupError::Damaged { text: format!("the record {} cannot be read", line.key) };
-            let mut account = account.map_err(damaged)?;
-            let user = account.profile.id;
-            if state.get(scope, &records::account(user)).await?.is_some() {
-                continue;
-            }
-            if account.profile.role == Role::Owner {
-                account.profile.role = Role::Admin;
-            }
-            let login = |account: &Account| -> Result<_, StoreError> {
-                Ok(records::login(&state.blind(scope, "login", account.profile.login.as_bytes())?))
-            };
-            let mut place = login(&account)?;
-            if state.get(scope, &place).await?.is_some() {
-                account.profile.login = format!("{}-{user}", account.profile.login).chars().take(64).collect();
-                place = login(&account)?;
-            }
-            let writes: Vec<StateWrite> = vec![
-                records::put(place, &LoginRecord { user }, Expect::Absent).map_err(ours)?,
-                records::put(records::account(user), &account, Expect::Absent).map_err(ours)?,
-            ];
-            let told = NewEntry::new(Actor::Host, "member.restore").subject("user", &user);
-            self.core.audit.commit(scope, writes, told).await?;
-            restored += 1;
-        }
-        Ok(restored)
-    }
-
-    /// Keeps records that are not there.
-    async fn put_absent(&self, scope: &TenantScope, lines: &[RecordLine]) -> Result<(), BackupError> {
-        let state = &self.core.ports.state;
-        let mut writes = Vec::new();
-        for line in lines {
-            let key = warbler_domain::StateKey::from_text(line.key.clone());
-            if state.get(scope, &key).await?.is_none() {
-                writes.push(records::put(key, &line.value, Expect::Any).map_err(ours)?);
-            }
-        }
-        if writes.is_empty() { Ok(()) } else { Ok(state.commit(scope, writes).await?) }
     }
 }

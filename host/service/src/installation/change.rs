@@ -201,7 +201,7 @@ impl Plugins {
 }
 
 impl Inner {
-    async fn activate(
+    pub(super) async fn activate(
         &self,
         author: &Author,
         mut draft: Draft,

@@ -10,7 +10,8 @@ use warbler_package::Digest;
 
 use crate::ServiceError;
 
-const HEADING: &[u8] = b"warbler package\n";
+/// What stands before every package.
+pub(super) const HEADING: &[u8] = b"warbler package\n";
 
 /// Keeps a package, and gives the digest under which it is found.
 pub(super) async fn put(blobs: &Arc<dyn Blobs>, scope: &TenantScope, package: &Bytes) -> Result<Digest, ServiceError> {

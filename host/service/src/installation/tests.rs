@@ -5,6 +5,7 @@
 mod change;
 mod install;
 mod keep;
+mod kept;
 mod start;
 mod watch;
 

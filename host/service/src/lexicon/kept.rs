@@ -33,6 +33,24 @@ pub(super) struct Meta {
     pub(super) changed_by: Option<UserId>,
 }
 
+/// A list in a backup.
+pub(crate) struct BackedUpList {
+    /// Its name.
+    pub(crate) name: String,
+    /// How the keys of its words begin.
+    pub(crate) words: String,
+}
+
+impl BackedUpList {
+    /// Reads a record of a backup, by its key; nothing if it is no list.
+    pub(crate) fn read(key: &str, value: serde_json::Value) -> Option<Self> {
+        let meta: Meta = serde_json::from_value(value).ok()?;
+        let blind = key.strip_prefix(FAMILY)?.strip_prefix('/')?;
+        let words = format!("{WORDS}/{blind}/{}/", padded(meta.generation));
+        Some(Self { name: meta.name, words })
+    }
+}
+
 /// The lists as they are kept.
 pub(super) struct Kept {
     state: Arc<dyn State>,

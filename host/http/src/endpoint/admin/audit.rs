@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use warbler_domain::{Right, Timestamp, UserId};
-use warbler_service::{Actor, AuditEntry, AuditPage, AuditQuery, AuditReport, ServiceError};
+use warbler_domain::{Right, TenantId, Timestamp, UserId};
+use warbler_service::{Actor, AuditArchive, AuditEntry, AuditPage, AuditQuery, AuditReport, ServiceError};
 
 use crate::api::Api;
 use crate::auth::{AsOperator, SignedIn};
-use crate::json::Query;
+use crate::json::{Path, Query};
 use crate::problem::Problem;
 
 /// The routes of this family.
@@ -21,6 +21,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(verify))
+        .routes(routes!(archives))
+        .routes(routes!(archived))
+        .routes(routes!(verify_archive))
         .routes(routes!(list_operator))
         .routes(routes!(verify_operator))
 }
@@ -103,6 +106,46 @@ struct BrokenView {
     reason: &'static str,
 }
 
+/// An audit log that came back from a backup.
+#[derive(Serialize, ToSchema)]
+struct ArchiveView {
+    /// The tenant that it was written for, as it was called on the host of then.
+    #[schema(value_type = String, format = "uuid")]
+    tenant: TenantId,
+    /// Entries that were taken in, from the first on; each was verified.
+    entries: u64,
+    /// The hash of the last of them.
+    last_hash: String,
+    /// Why the one after them was not taken in, if it did not follow from them.
+    broken: Option<String>,
+    /// When the last one was taken in.
+    #[schema(value_type = String, format = "date-time")]
+    archived_at: Timestamp,
+}
+
+impl From<AuditArchive> for ArchiveView {
+    fn from(AuditArchive { tenant, entries, last_hash, broken, archived_at }: AuditArchive) -> Self {
+        Self { tenant, entries, last_hash, broken, archived_at }
+    }
+}
+
+/// The audit logs that came back from backups.
+#[derive(Serialize, ToSchema)]
+struct Archives {
+    /// One for each tenant of then.
+    archives: Vec<ArchiveView>,
+}
+
+/// Which entries of an archived log to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Onwards {
+    /// Only entries after this number.
+    after: Option<u64>,
+    /// At most so many, from 1 to 200; 50 unless given.
+    limit: Option<usize>,
+}
+
 /// Lists the tenant's audit log.
 #[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Which), responses((status = 200, body = Page)))]
 async fn list(
@@ -119,6 +162,44 @@ async fn list(
 async fn verify(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<Json<ReportView>, Problem> {
     caller.require(Right::ReadAudit)?;
     Ok(Json(api.service().audit().verify(caller.scope()).await.map_err(ServiceError::from)?.into()))
+}
+
+/// Lists the audit logs that came back from backups: those of the hosts that were lost.
+#[utoipa::path(get, path = "/admin/audit/archives", tag = "admin", responses((status = 200, body = Archives)))]
+async fn archives(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<Json<Archives>, Problem> {
+    caller.require(Right::ReadAudit)?;
+    let found = api.service().audit().archives(caller.scope()).await.map_err(ServiceError::from)?;
+    Ok(Json(Archives { archives: found.into_iter().map(Into::into).collect() }))
+}
+
+/// Lists an audit log that came back from a backup, in its order.
+#[utoipa::path(get, path = "/admin/audit/archives/{tenant}", tag = "admin",
+    params(("tenant" = String, Path), Onwards), responses((status = 200, body = Page)))]
+async fn archived(
+    State(api): State<Api>,
+    SignedIn(caller): SignedIn,
+    Path(tenant): Path<TenantId>,
+    Query(Onwards { after, limit }): Query<Onwards>,
+) -> Result<Json<Page>, Problem> {
+    caller.require(Right::ReadAudit)?;
+    let (audit, limit) = (api.service().audit(), limit.unwrap_or(50).clamp(1, 200));
+    let entries =
+        audit.archived(caller.scope(), tenant, after.unwrap_or(0), limit).await.map_err(ServiceError::from)?;
+    let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.number)).flatten();
+    Ok(Json(AuditPage { entries, next }.into()))
+}
+
+/// Computes the chain of hashes of such a log anew.
+#[utoipa::path(get, path = "/admin/audit/archives/{tenant}/verify", tag = "admin", params(("tenant" = String, Path)),
+    responses((status = 200, body = ReportView)))]
+async fn verify_archive(
+    State(api): State<Api>,
+    SignedIn(caller): SignedIn,
+    Path(tenant): Path<TenantId>,
+) -> Result<Json<ReportView>, Problem> {
+    caller.require(Right::ReadAudit)?;
+    let report = api.service().audit().verify_archive(caller.scope(), tenant).await.map_err(ServiceError::from)?;
+    Ok(Json(report.ok_or(ServiceError::NotFound { what: "archived audit log" })?.into()))
 }
 
 /// Lists the host's own audit log.

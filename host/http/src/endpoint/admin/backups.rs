@@ -9,12 +9,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 use warbler_domain::{CheckDepth, CheckReport};
-use warbler_service::{DrillReport, Escrow, ServiceError};
+use warbler_service::{Escrow, ServiceError};
 use zeroize::Zeroizing;
 
 use self::view::{
     AddKey, AdminRestore, Adopt, BackupPolicyJson, CheckJson, Confirm, DamageView, DrillView, JobView, KeyView, Keys,
-    StatusView, TenantRestore,
+    StatusView, TenantRestore, Trust,
 };
 use crate::api::Api;
 use crate::auth::SignedIn;
@@ -28,6 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(status))
         .routes(routes!(policy, set_policy))
         .routes(routes!(run, cancel))
+        .routes(routes!(heal))
+        .routes(routes!(trust))
         .routes(routes!(check))
         .routes(routes!(drill))
         .routes(routes!(restore))
@@ -83,6 +85,24 @@ async fn cancel(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<St
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Begins to heal mirrored sinks that are behind. It goes on by itself.
+#[utoipa::path(post, path = "/admin/backups/heal", tag = "admin", responses((status = 202)))]
+async fn heal(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<StatusCode, Problem> {
+    api.service().backups().heal(&caller).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Trusts a sink as it is, although it missed something. What it lacks is given up, and the others become like it.
+#[utoipa::path(post, path = "/admin/backups/trust", tag = "admin", request_body = Trust, responses((status = 204)))]
+async fn trust(
+    State(api): State<Api>,
+    SignedIn(caller): SignedIn,
+    Body(Trust { installation, password }): Body<Trust>,
+) -> Result<StatusCode, Problem> {
+    api.service().backups().trust(&caller, &Zeroizing::new(password), installation).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Looks for damage.
 #[utoipa::path(post, path = "/admin/backups/check", tag = "admin", request_body = CheckJson,
     responses((status = 200, body = DamageView)))]
@@ -96,12 +116,10 @@ async fn check(
     Ok(Json(DamageView { problems, remarks }))
 }
 
-/// Tries a restore of the newest version without changing anything.
+/// Tries a restore of the newest version in a store that is thrown away.
 #[utoipa::path(post, path = "/admin/backups/drill", tag = "admin", responses((status = 200, body = DrillView)))]
 async fn drill(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<Json<DrillView>, Problem> {
-    let report = api.service().backups().drill(&caller).await?;
-    let DrillReport { version, conversations, events, files, bytes, problems } = report;
-    Ok(Json(DrillView { version, conversations, events, files, bytes, problems }))
+    Ok(Json(api.service().backups().drill(&caller).await?.into()))
 }
 
 /// Brings back what is missing of a conversation, or what a member wrote.

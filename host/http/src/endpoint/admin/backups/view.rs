@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use warbler_domain::{BackupError, BackupVersion, ConversationId, Timestamp, UserId};
-use warbler_service::{BackupPolicy, BackupStatus, Failure, Keep, RestoreJob, RestoreState, RunState, Schedule};
+use warbler_domain::{BackupError, BackupVersion, ConversationId, InstallationId, Timestamp, UserId};
+use warbler_service::{
+    BackupPolicy, BackupStatus, DrillReport, Failure, Keep, RestoreJob, RestoreState, RunState, Schedule, SinkState,
+};
 
 use crate::endpoint::backups::RestoredJson;
 
@@ -64,12 +66,23 @@ pub(super) struct BackupPolicyJson {
     /// Messages older than so many days do not come back; 0 for no limit.
     #[serde(default)]
     pub(super) restore_within_days: u32,
+    /// The installations of the sinks that keep the backups, each all of it; of none, the first one that runs does.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub(super) sinks: Vec<InstallationId>,
+    /// How many of several sinks have to take a write, 1 to all; the others are healed when they are back.
+    #[serde(default = "one")]
+    pub(super) require: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// Work that is under way.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunView {
-    /// `backup`, `restore`, `check` or `drill`.
+    /// `backup`, `restore`, `check`, `drill`, `heal` or `keys`.
     pub(super) what: &'static str,
     /// Since when.
     #[schema(value_type = String, format = "date-time")]
@@ -119,11 +132,41 @@ pub(super) struct UnreadableView {
     pub(super) text: String,
 }
 
+/// How one of the sinks stands.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SinkView {
+    /// Its installation.
+    #[schema(value_type = String, format = "uuid")]
+    pub(super) installation: InstallationId,
+    /// The plugin's name, if it runs.
+    pub(super) plugin: Option<String>,
+    /// Whether it holds all that the repository has.
+    pub(super) current: bool,
+    /// Since when it does not.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub(super) behind_since: Option<Timestamp>,
+    /// Why it could not be healed.
+    pub(super) problem: Option<String>,
+}
+
+/// A sink that is to be trusted as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trust {
+    /// Its installation.
+    #[schema(value_type = String, format = "uuid")]
+    pub(super) installation: InstallationId,
+    /// The caller's password, once more.
+    pub(super) password: String,
+}
+
 /// How the backups stand.
 #[derive(Serialize, ToSchema)]
 pub(super) struct StatusView {
     /// Whether a backup sink runs.
     pub(super) has_sink: bool,
+    /// The sinks that keep the backups.
+    pub(super) sinks: Vec<SinkView>,
     /// What is under way.
     pub(super) running: Option<RunView>,
     /// When the last version was made.
@@ -167,15 +210,25 @@ pub(super) struct DamageView {
 /// What a trial of a restore found.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DrillView {
-    /// Which version was read.
+    /// Which version was restored.
     pub(super) version: String,
-    /// Conversations.
+    /// Conversations that came back.
     pub(super) conversations: u64,
-    /// Events.
+    /// Events in them, each compared with the version.
     pub(super) events: u64,
-    /// Files.
+    /// Messages among them whose content came back.
+    pub(super) messages: u64,
+    /// Files that came back with their messages, each with the right bytes.
+    pub(super) attachments: u64,
+    /// Accounts that were compared.
+    pub(super) members: u64,
+    /// Word lists that came back.
+    pub(super) word_lists: u64,
+    /// Installations that came back.
+    pub(super) installations: u64,
+    /// Files of the version that were read, up to its manifest.
     pub(super) files: u64,
-    /// Bytes.
+    /// Their bytes.
     pub(super) bytes: u64,
     /// What is wrong; nothing if all is well.
     pub(super) problems: Vec<String>,
@@ -223,6 +276,16 @@ pub(super) struct JobView {
     pub(super) conversations: u64,
     /// What came back in them.
     pub(super) restored: RestoredJson,
+    /// Word lists that came back.
+    pub(super) word_lists: u64,
+    /// Installations of plugins that came back.
+    pub(super) installations: u64,
+    /// Held messages that wait for a moderator again.
+    pub(super) held: u64,
+    /// Entries of the old audit log that were verified and are kept beside the new one.
+    pub(super) audit_entries: u64,
+    /// What a person has to do now: packages and secrets that no backup has.
+    pub(super) to_do: Vec<String>,
     /// Why it failed.
     pub(super) failure: Option<BackupFailureView>,
 }
@@ -288,7 +351,7 @@ impl StatusView {
             UnreadableView { code: error.code(), text: format!("{error}{cause}") }
         });
         let versions = versions.unwrap_or_default();
-        let BackupStatus { has_sink, running, made_at, failure, next_at, drilled_at, drill_failure } = status;
+        let BackupStatus { has_sink, sinks, running, made_at, failure, next_at, drilled_at, drill_failure } = status;
         let run = |RunState { what, since, files, read, stored }| RunView { what, since, files, read, stored };
         let versions = versions.into_iter().map(|version| {
             let BackupVersion { id, at, files, bytes, added } = version;
@@ -296,6 +359,7 @@ impl StatusView {
         });
         Self {
             has_sink,
+            sinks: sinks.into_iter().map(Into::into).collect(),
             running: running.map(run),
             made_at,
             failure: failure.map(Into::into),
@@ -308,9 +372,35 @@ impl StatusView {
     }
 }
 
+impl From<SinkState> for SinkView {
+    fn from(SinkState { installation, plugin, is_current, behind_since, problem }: SinkState) -> Self {
+        Self { installation, plugin, current: is_current, behind_since, problem }
+    }
+}
+
 impl From<Failure> for BackupFailureView {
     fn from(Failure { at, code, text }: Failure) -> Self {
         Self { at, code, text }
+    }
+}
+
+impl From<DrillReport> for DrillView {
+    fn from(report: DrillReport) -> Self {
+        let DrillReport { version, conversations, events, messages, attachments, .. } = report;
+        let DrillReport { members, word_lists, installations, files, bytes, problems, .. } = report;
+        Self {
+            version,
+            conversations,
+            events,
+            messages,
+            attachments,
+            members,
+            word_lists,
+            installations,
+            files,
+            bytes,
+            problems,
+        }
     }
 }
 
@@ -321,9 +411,23 @@ impl From<RestoreJob> for JobView {
             RestoreState::Done => "done",
             RestoreState::Failed => "failed",
         };
-        let RestoreJob { id, version, accounts, conversations, restored, failure, .. } = job;
-        let (restored, failure) = (restored.into(), failure.map(Into::into));
-        Self { id, version, state, accounts, conversations, restored, failure }
+        let (restored, failure) = (job.restored.into(), job.failure.map(Into::into));
+        let RestoreJob { id, version, accounts, conversations, word_lists, installations, held, .. } = job;
+        let RestoreJob { audit_entries, to_do, .. } = job;
+        Self {
+            id,
+            version,
+            state,
+            accounts,
+            conversations,
+            restored,
+            word_lists,
+            installations,
+            held,
+            audit_entries,
+            to_do,
+            failure,
+        }
     }
 }
 
@@ -342,6 +446,8 @@ impl From<BackupPolicy> for BackupPolicyJson {
             drill_days: policy.drill_days,
             late_hours: policy.late_hours,
             restore_within_days: policy.restore_within_days,
+            sinks: policy.sinks,
+            require: policy.require,
         }
     }
 }
@@ -361,6 +467,8 @@ impl From<BackupPolicyJson> for BackupPolicy {
             drill_days: policy.drill_days,
             late_hours: policy.late_hours,
             restore_within_days: policy.restore_within_days,
+            sinks: policy.sinks,
+            require: policy.require,
         }
     }
 }
