@@ -130,7 +130,7 @@ fn refuses_what_was_changed(folder: &Path) {
 /// The template of each hook is a plugin that works. Its unit tests are run with those of the SDK.
 #[test]
 fn every_hook_has_a_template_that_builds_and_passes_its_own_tests() {
-    for (hook, import) in [("agent", "models"), ("push", "http")] {
+    for (hook, import) in [("agent", "models"), ("push", "http"), ("backup-sink", "storage")] {
         let scratch = tempfile::tempdir().unwrap();
         done(scratch.path(), &["new", "demo", "--hook", hook]);
         let folder = scratch.path().join("demo");
