@@ -278,8 +278,12 @@ impl ErasedCache {
             let found = if let Some(known) = known {
                 known
             } else {
-                let found = Arc::new(erased_in(repository, &version.id).await?);
-                self.0.lock().insert(key, Arc::clone(&found));
+                let (found, is_all) = erased_in(repository, &version.id).await?;
+                let found = Arc::new(found);
+                // Damage may be made good.
+                if is_all {
+                    self.0.lock().insert(key, Arc::clone(&found));
+                }
                 found
             };
             // Most versions say the same as the one before.
@@ -291,16 +295,27 @@ impl ErasedCache {
     }
 }
 
-async fn erased_in(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<ErasedIn, BackupError> {
-    // A version that another tool made has no manifest and no such records.
-    let before = match manifest(&**repository, version).await {
-        Err(BackupError::Damaged { .. }) => return Ok(ErasedIn::default()),
-        manifest => manifest?.erased_before,
-    };
-    let mut messages = HashSet::new();
-    let mut records = Records::open(repository, version, ERASED).await?;
-    while let Some(line) = records.next().await? {
-        messages.extend(line.key.rsplit('/').next().and_then(|id| id.parse::<MessageId>().ok()));
+/// What a version says was erased, and whether that is all that it says: of a damaged one, what can be read of it.
+async fn erased_in(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<(ErasedIn, bool), BackupError> {
+    let (mut erased, mut is_all) = (ErasedIn::default(), true);
+    match manifest(&**repository, version).await {
+        // One that another tool made has none, and no such records either.
+        Err(BackupError::Damaged { .. }) => is_all = false,
+        manifest => erased.before = manifest?.erased_before,
     }
-    Ok(ErasedIn { messages, before })
+    let mut records = match Records::open(repository, version, ERASED).await {
+        Err(BackupError::Damaged { .. }) => return Ok((erased, false)),
+        records => records?,
+    };
+    loop {
+        match records.next().await {
+            Ok(Some(line)) => {
+                let id = line.key.rsplit('/').next().and_then(|id| id.parse::<MessageId>().ok());
+                erased.messages.extend(id);
+            }
+            Ok(None) => return Ok((erased, is_all)),
+            Err(BackupError::Damaged { .. }) => return Ok((erased, false)),
+            Err(error) => return Err(error),
+        }
+    }
 }
