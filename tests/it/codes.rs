@@ -24,7 +24,7 @@ use warbler_service::{
     AgentPorts, Caller, CodeMessage, InstallRequest, NewMember, NewTenant, Options, PasswordCost, PluginOptions, Ports,
     Service, SignIn, SignInOutcome, SystemEntropy, TenantPolicy,
 };
-use warbler_store::{Location, MasterKey, Store, StoreOptions};
+use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 use warbler_tests::mail_server::MailServer;
 use warbler_tests::packages;
 use zeroize::Zeroizing;
@@ -60,6 +60,7 @@ impl Office {
             keys: store.tenant_keys(),
             runtime: Runtime::new(options).unwrap(),
             backups: Arc::new(ResticRepositories::default()),
+            scratch: Arc::new(TemporaryStores::in_memory()),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             entropy: Arc::new(SystemEntropy),
