@@ -1,14 +1,15 @@
 //! The bundled push providers, in the runtime of a host: their cases, the conformance suite, and a
 //! receiver of Web Push whose cryptography is another's.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{fs, thread};
 
 use serde_json::json;
 use warbler_tests::host::program;
-use warbler_tests::packages;
 use warbler_tests::web_push::WebPushReceiver;
+use warbler_tests::{packages, script, servers};
 
 /// A key of nobody's: that of the example in RFC 8291.
 const VAPID_KEY: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
@@ -84,55 +85,28 @@ async fn try_on(receiver: &WebPushReceiver, case: &serde_json::Value) -> Output 
 }
 
 #[test]
-fn an_independent_push_service_takes_what_push_webpush_sends_and_refuses_a_strangers_key() {
-    let Some(folder) = installed("web-push-testing", "1.2.2") else { return };
-    let preload = scripts().with_file_name("loopback.cjs");
-    play(&folder, "web-push.mjs", "push-webpush", &[preload.to_str().unwrap()]);
+fn an_independent_push_service_takes_what_push_webpush_sends_and_refuses_what_is_spoiled_on_the_way() {
+    if !script::has_node(&["web-push-testing"]) {
+        return;
+    }
+    let preload = script::folder().with_file_name("loopback.cjs");
+    play("web-push.mjs", "push-webpush", &[&preload]);
 }
 
 #[test]
 fn a_text_in_chinese_goes_through_kannel_to_a_centre_as_it_was_written() {
     if !Path::new("/usr/sbin/bearerbox").is_file() {
-        eprintln!("SKIPPED: kannel is not installed; run: cargo xtask setup");
-        return;
-    }
-    let Some(folder) = installed("smpp", "0.5.1") else { return };
-    play(&folder, "sms.mjs", "push-sms", &[]);
-}
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts").join("push")
-}
-
-/// The folder with a package of npm's, installed once per build folder.
-fn installed(package: &str, version: &str) -> Option<PathBuf> {
-    let built = packages::bundled_file("push-webpush").unwrap();
-    let folder = built.parent().unwrap().join("counterparts").join(format!("{package}-{version}"));
-    if folder.join("node_modules").join(package).join("package.json").is_file() {
-        return Some(folder);
-    }
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("package.json"), "{\"private\": true}").unwrap();
-    let mut npm = Command::new("npm");
-    npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
-    match npm.arg(format!("{package}@{version}")).output() {
-        Ok(output) if output.status.success() => Some(folder),
-        Ok(output) => {
-            eprintln!("SKIPPED: npm cannot install {package}: {}", said(&output));
-            None
-        }
-        Err(error) => {
-            eprintln!("SKIPPED: npm cannot be run ({error}); run: cargo xtask setup");
-            None
-        }
+        servers::skip("gateway for text messages (kannel)");
+    } else if script::has_node(&["smpp"]) {
+        play("sms.mjs", "push-sms", &[]);
     }
 }
 
-/// Runs a counterpart's script in `folder`, with the tool and the package of `plugin`.
-fn play(folder: &Path, script: &str, plugin: &str, more: &[&str]) {
+/// Runs a counterpart's script with the tool and the package of `plugin`.
+fn play(script: &str, plugin: &str, more: &[&Path]) {
     let source = providers().into_iter().find(|path| name(path) == plugin).unwrap();
-    let mut node = Command::new("node");
-    node.current_dir(folder).arg(scripts().join(script)).arg(program("warbler-plugin").unwrap());
-    let output = node.arg(packages::bundled_file(plugin).unwrap()).arg(source).args(more).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    let (tool, package) = (program("warbler-plugin").unwrap(), packages::bundled_file(plugin).unwrap());
+    let arguments = [&[&*tool, &*package, &*source], more].concat();
+    let arguments: Vec<&OsStr> = arguments.iter().map(|path| path.as_os_str()).collect();
+    script::run(script, &arguments, None).unwrap();
 }

@@ -12,6 +12,7 @@ pub mod mail_server;
 pub mod model;
 pub mod packages;
 pub mod receiver;
+pub mod script;
 pub mod servers;
 pub mod talk;
 pub mod tenant;

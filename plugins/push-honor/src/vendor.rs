@@ -127,7 +127,7 @@ fn message(notification: &Notification, token: &str) -> Vec<u8> {
                     "body": body,
                     "importance": if notification.urgency == Urgency::Low { "LOW" } else { "NORMAL" },
                     "tag": notification.collapse_key,
-                    "badge": {"setNum": notification.badge},
+                    "badge": {"setNum": notification.badge.min(text::MOST_BADGE)},
                     "clickAction": {"type": 3},
                 },
             },

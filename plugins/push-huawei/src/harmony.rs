@@ -69,7 +69,7 @@ impl Harmony {
                     "title": title,
                     "body": body,
                     "clickAction": {"actionType": 0, "data": {"conversation": notification.conversation}},
-                    "badge": {"setNum": notification.badge},
+                    "badge": {"setNum": notification.badge.min(text::MOST_BADGE)},
                     "notifyId": notification.collapse_key.as_deref().map(notify_id),
                 }},
                 "target": {"token": [token]},

@@ -47,7 +47,8 @@ impl Hms {
         let urgent = notification.urgency != Urgency::Low;
         text::fit_encoded(text::body_or_title(notification), MOST_PAYLOAD + token.len(), |body| {
             let badge = self.config.badge_class.as_ref();
-            let badge = badge.map(|class| json!({"set_num": notification.badge, "class": class}));
+            let shown = notification.badge.min(text::MOST_BADGE);
+            let badge = badge.map(|class| json!({"set_num": shown, "class": class}));
             let message = json!({
                 "validate_only": false,
                 "message": {

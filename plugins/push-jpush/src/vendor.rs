@@ -70,6 +70,7 @@ impl JPush {
     fn message(&self, notification: &Notification, token: &str) -> Vec<u8> {
         let title = text::fit(&notification.title, 200);
         let ttl = notification.expires_at.saturating_sub(system::now()) / 1_000;
+        let shown = notification.badge.min(text::MOST_BADGE);
         let extras = json!({"id": notification.id, "conversation": notification.conversation});
         text::fit_encoded(text::body_or_title(notification), MOST_PAYLOAD, |body| {
             let message = json!({
@@ -78,7 +79,7 @@ impl JPush {
                 "audience": {"registration_id": [token]},
                 "notification": {
                     "alert": body,
-                    "android": {"alert": body, "title": title, "badge_set_num": notification.badge, "extras": extras},
+                    "android": {"alert": body, "title": title, "badge_set_num": shown, "extras": extras},
                     "ios": {
                         "alert": {"title": title, "body": body},
                         "badge": notification.badge,
@@ -158,6 +159,15 @@ mod tests {
         let outcomes = deliver(&plugin(), &[testing::notification("jpush", r#""160a3797c8"#)]);
         drop(asked);
         outcomes
+    }
+
+    #[test]
+    fn an_icon_shows_99_at_most_and_apples_every_count() {
+        let mut notification = testing::notification("jpush", "");
+        notification.badge = 1_000;
+        let message: Value = serde_json::from_slice(&plugin().message(&notification, "160a")).unwrap();
+        assert_eq!(message["notification"]["android"]["badge_set_num"], 99);
+        assert_eq!(message["notification"]["ios"]["badge"], 1_000);
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod batch;
 pub mod config;
 pub mod date;
 pub mod encode;
+#[cfg(feature = "jwt")]
 pub mod jwt;
 pub mod oauth;
 mod post;

@@ -2,6 +2,10 @@
 
 use warbler_sdk::Notification;
 
+/// The greatest number that the icons of Android and `HarmonyOS` show. Huawei, Honor and `JPush` take none above it
+/// (from memory).
+pub const MOST_BADGE: u32 = 99;
+
 /// What stands below the title. Where contents are kept out of notifications there is nothing, and
 /// providers that refuse an empty text get the title.
 #[must_use]

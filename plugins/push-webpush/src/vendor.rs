@@ -25,6 +25,9 @@ const MOST_TTL: u64 = 28 * 86_400;
 pub struct Config {
     /// Who push services may turn to: `mailto:` or `https:` (RFC 8292, section 2.1).
     subject: String,
+    /// What browsers are told when they subscribe. Only the host reads it out; here it is checked.
+    #[serde(default)]
+    public_key: Option<String>,
     /// A push service beside the large ones. Naming it is all that is needed: the manifest asks for its host.
     #[serde(default)]
     push_service: Option<String>,
@@ -33,6 +36,7 @@ pub struct Config {
 /// The plugin.
 pub struct WebPush {
     subject: String,
+    public_key: Option<String>,
     vapid: RefCell<Option<Rc<Vapid>>>,
     tokens: Tokens,
 }
@@ -50,7 +54,7 @@ impl WebPush {
     /// # Errors
     /// The subject is none.
     pub fn new(config: Config) -> Result<Self, String> {
-        let Config { subject, push_service } = config;
+        let Config { subject, public_key, push_service } = config;
         if let Some(url) = &push_service {
             config::base_url("push_service", url)?;
         }
@@ -59,7 +63,8 @@ impl WebPush {
         if named.is_none_or(str::is_empty) {
             return Err(format!("subject {subject:?} is neither mailto:somebody@example.com nor an https URL"));
         }
-        Ok(Self { subject, vapid: RefCell::default(), tokens: Tokens::default() })
+        let public_key = public_key.map(|key| key.trim().trim_end_matches('=').to_owned());
+        Ok(Self { subject, public_key, vapid: RefCell::default(), tokens: Tokens::default() })
     }
 
     /// The key, read again only when the secret changed.
@@ -69,6 +74,11 @@ impl WebPush {
             return Ok(Rc::clone(vapid));
         }
         let vapid = Rc::new(Vapid::read()?);
+        if self.public_key.as_ref().is_some_and(|told| *told != vapid.public) {
+            // Whoever subscribed with it would be refused by every push service.
+            let why = format!("public_key is not the one of the secret \"vapid_key\", which is {}", vapid.public);
+            return Err(Failure::Misconfigured(why));
+        }
         *known = Some(Rc::clone(&vapid));
         Ok(vapid)
     }
@@ -178,7 +188,11 @@ mod tests {
     }
 
     fn plugin() -> WebPush {
-        WebPush::new(Config { subject: "mailto:push@example.com".to_owned(), push_service: None }).unwrap()
+        told(None)
+    }
+
+    fn told(public_key: Option<String>) -> WebPush {
+        WebPush::new(Config { subject: "mailto:push@example.com".to_owned(), public_key, push_service: None }).unwrap()
     }
 
     #[test]
@@ -227,6 +241,19 @@ mod tests {
         assert!(payload.len() <= MOST_PLAINTEXT && payload.len() > MOST_PLAINTEXT - 16, "{}", payload.len());
         let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
         assert!(payload["body"].as_str().unwrap().ends_with("长…"));
+    }
+
+    #[test]
+    fn browsers_must_be_told_the_key_that_signs() {
+        let (host, asked) = host(|_| response(201, ""));
+        let _host = host.with_secret("vapid_key", KEY).start();
+        let notification = testing::notification("web-push", &address());
+        let right = Vapid::read().unwrap().public;
+        let accepted = deliver(&told(Some(right.clone() + "=")), std::slice::from_ref(&notification));
+        assert_eq!(accepted, Ok(vec![Outcome::Accepted(None)]));
+        let failure = deliver(&told(Some("B".repeat(87))), &[notification]).unwrap_err();
+        assert!(matches!(&failure, Failure::Misconfigured(why) if why.contains("public_key") && why.contains(&right)));
+        assert_eq!(asked.borrow().len(), 1);
     }
 
     #[test]

