@@ -56,7 +56,7 @@ pub fn folder() -> PathBuf {
 
 /// What runs a script, in the folder with its packages.
 fn command(script: &str) -> Command {
-    let is_python = script.ends_with(".py");
+    let is_python = Path::new(script).extension() == Some(OsStr::new("py"));
     let program = if is_python { cache().join("python/bin/python") } else { PathBuf::from("node") };
     let mut command = Command::new(program);
     command.current_dir(cache().join(if is_python { "python" } else { "node" })).arg(folder().join(script));

@@ -29,7 +29,10 @@ process.on('exit', () => server.kill());
 
 /** How a message is spoiled, by the first part of the path that it takes. */
 const SPOILS = {
-  forged: ({ headers }) => (headers.authorization = headers.authorization.replace(/t=([^.]+)\.[^.]{8}/, 't=$1.eyJhdWQi')),
+  forged: ({ headers }) => {
+    const [, claims, first, rest] = /^(vapid t=[^.]+\.[^.]+\.)(.)(.*)$/.exec(headers.authorization);
+    headers.authorization = claims + (first === 'A' ? 'B' : 'A') + rest;
+  },
   endless: ({ headers }) => delete headers.ttl,
   flipped: ({ body }) => (body[body.length - 1] ^= 1),
 };
