@@ -27,7 +27,7 @@ impl Acme {
     async fn start(services: &[&str], roots: Option<&Path>) -> Self {
         let ports = services.iter().map(|url| url.rsplit(':').next().unwrap());
         let allowed: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        let trusted = roots.map(|file| format!("trust_file = {file:?}\n")).unwrap_or_default();
+        let trusted = roots.map(|file| format!("trust_file = \"{}\"\n", file.display())).unwrap_or_default();
         let folder = tempfile::tempdir().unwrap();
         let extra = format!("[plugins]\nallow_private_http = {allowed:?}\n{trusted}");
         let host = Host::start(folder.path(), &extra).unwrap();
