@@ -42,7 +42,7 @@ const SOURCE: [(&str, &str); 22] = embedded!("../../../rust":
 );
 
 /// What push providers share.
-const PUSH_KIT: [(&str, &str); 19] = embedded!("../../../../plugins/push-kit":
+const PUSH_KIT: [(&str, &str); 20] = embedded!("../../../../plugins/push-kit":
     "README.md",
     "src/address.rs",
     "src/aliyun.rs",
@@ -55,6 +55,7 @@ const PUSH_KIT: [(&str, &str); 19] = embedded!("../../../../plugins/push-kit":
     "src/jwt.rs",
     "src/lib.rs",
     "src/oauth.rs",
+    "src/post.rs",
     "src/random.rs",
     "src/request.rs",
     "src/secret.rs",
