@@ -50,7 +50,9 @@ impl Plugin for Email {
             }
             (None, Some(aliyun), None) => Ok(Self::Aliyun(Aliyun::new(aliyun, url))),
             (None, None, Some(smtp)) if url.is_none() => Ok(Self::Smtp(smtp.relay)),
-            (None, None, Some(_)) => Err("base_url says nothing about smtp: the operator knows where the relay is".to_owned()),
+            (None, None, Some(_)) => {
+                Err("base_url says nothing about smtp: the operator knows where the relay is".to_owned())
+            }
             _ => Err("one way has to be set: smtp, api or aliyun".to_owned()),
         }
     }

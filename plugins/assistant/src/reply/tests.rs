@@ -207,7 +207,10 @@ fn the_language_is_that_of_whoever_asks() {
     ask(&Room::default(), "请问几点关门？").unwrap();
     ask(&Room::default(), "When do you close?").unwrap();
     let prompts = prompts.borrow();
-    assert!(prompts[0].lines[0].text.contains("简体中文") && prompts[1].lines[0].text.contains("in the language in which the user writes"));
+    assert!(
+        prompts[0].lines[0].text.contains("简体中文")
+            && prompts[1].lines[0].text.contains("in the language in which the user writes")
+    );
 }
 
 #[test]
