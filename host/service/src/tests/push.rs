@@ -24,8 +24,9 @@ struct Scripted {
     answers: Mutex<HashMap<String, VecDeque<PushOutcome>>>,
     /// What comes of the next batches as a whole.
     failures: Mutex<VecDeque<HookError>>,
-    /// Whether batches wait until this is taken back.
+    /// Whether batches wait until this is taken back: those of one kind, or of all.
     slow: tokio::sync::RwLock<()>,
+    slow_kind: Mutex<Option<String>>,
     got: Mutex<Vec<Notification>>,
     came: Notify,
 }
@@ -33,7 +34,9 @@ struct Scripted {
 #[async_trait]
 impl PushProvider for Scripted {
     async fn deliver(&self, batch: &[Notification]) -> Result<Vec<PushOutcome>, HookError> {
-        let _gate = self.slow.read().await;
+        let is_slow =
+            self.slow_kind.lock().as_ref().is_none_or(|kind| batch.iter().any(|one| one.target.kind == *kind));
+        let _gate = if is_slow { Some(self.slow.read().await) } else { None };
         if let Some(failure) = self.failures.lock().pop_front() {
             self.came.notify_one();
             return Err(failure);
@@ -91,7 +94,11 @@ fn script(world: &World, scripted: &Arc<Scripted>) {
 }
 
 async fn register(office: &Office<'_>, caller: &Caller, token: &str) -> EndpointView {
-    let new = NewEndpoint { kind: "fcm".into(), address: format!("\"{token}\"") };
+    register_as(office, caller, "fcm", token).await
+}
+
+async fn register_as(office: &Office<'_>, caller: &Caller, kind: &str, token: &str) -> EndpointView {
+    let new = NewEndpoint { kind: kind.into(), address: format!("\"{token}\"") };
     office.service().push().add_endpoint(caller, new).await.unwrap()
 }
 
@@ -358,4 +365,69 @@ async fn a_discarded_message_and_a_conversation_left_meanwhile_are_told_of_to_no
     assert_eq!(told_of[1], PushStep::Dropped { why: crate::push::Dropped::Left });
     assert_eq!(scripted.got(1).await.len(), 1);
     assert!(steps(&office, &bob, posted(&discarded).id).await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_connected_and_idle_past_the_tenants_time_is_told_like_one_who_is_away() {
+    let world = World::new().await;
+    let (scripted, office) = (scripted(&world), world.tenant("acme").await);
+    let (ada, bob) = (office.person("ada", Role::Member).await, office.person("bob", Role::Member).await);
+    register(&office, &bob, "bobs").await;
+    let policy = PushPolicy { idle_seconds: 60, ..PushPolicy::default() };
+    office.service().push().set_policy(&office.owner, policy).await.unwrap();
+    let room = office.group(&ada, &[&bob]).await.id;
+    let _ear = office.connect(&bob, &[]).await;
+    office.service().authentication().activity(&bob).unwrap();
+    world.clock.advance(Duration::from_secs(58));
+    let seen = office.post_id(&ada, room, "you look at this").await;
+    assert_eq!(told(&office, &bob, seen, 1).await, [PushStep::NotSent { rule: Rule::Active }]);
+    world.clock.advance(Duration::from_secs(2));
+    office.post(&ada, room, "you went for tea").await;
+    assert_eq!(scripted.got(1).await[0].body, "you went for tea");
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_holds_up_nobody_but_its_own_devices() {
+    let world = World::new().await;
+    let (scripted, office) = (scripted(&world), world.tenant("acme").await);
+    let (ada, bob) = (office.person("ada", Role::Member).await, office.person("bob", Role::Member).await);
+    let eve = office.person("eve", Role::Member).await;
+    register_as(&office, &bob, "fcm", "bobs").await;
+    register_as(&office, &eve, "apns", "eves").await;
+    *scripted.slow_kind.lock() = Some("fcm".into());
+    let gate = scripted.slow.write().await;
+    let room = office.group(&ada, &[&bob, &eve]).await.id;
+    for count in 1..=3 {
+        office.post(&ada, room, "hello").await;
+        let got = scripted.got(count).await;
+        assert!(got.iter().all(|one| one.target.address == "\"eves\""), "{count}");
+    }
+    drop(gate);
+    while !scripted.got.lock().iter().any(|one| one.target.address == "\"bobs\"") {
+        scripted.came.notified().await;
+    }
+}
+
+#[tokio::test]
+async fn a_quota_holds_notifications_back_and_the_story_says_so() {
+    let world = World::new().await;
+    let (scripted, office) = (scripted(&world), world.tenant("acme").await);
+    let (ada, bob) = (office.person("ada", Role::Member).await, office.person("bob", Role::Member).await);
+    register(&office, &bob, "bobs").await;
+    let one = crate::push::Quota { per_second: 1, burst: Some(1) };
+    let policy = PushPolicy { quotas: [("scripted".to_owned(), one)].into(), ..PushPolicy::default() };
+    office.service().push().set_policy(&office.owner, policy).await.unwrap();
+    let rooms = [office.group(&ada, &[&bob]).await.id, office.group(&ada, &[&bob]).await.id];
+    let first = office.post_id(&ada, rooms[0], "at once").await;
+    scripted.got(1).await;
+    let second = office.post_id(&ada, rooms[1], "after a while").await;
+    let push = office.service().push();
+    while push.overview(&office.owner).await.unwrap().providers.iter().all(|provider| provider.throttled == 0) {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(Duration::from_secs(5));
+    let of_first = told(&office, &bob, first, 1).await;
+    assert!(matches!(of_first[0], PushStep::Accepted { throttled: false, .. }), "{of_first:?}");
+    let of_second = told(&office, &bob, second, 1).await;
+    assert!(matches!(of_second[0], PushStep::Accepted { throttled: true, .. }), "{of_second:?}");
 }
