@@ -40,11 +40,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     let pair = if arguments.no_password {
-        KeyPair::generate_unencrypted_keypair()
+        KeyPair::generate_unencrypted_keypair().context("the keys cannot be made")
     } else {
-        KeyPair::generate_encrypted_keypair(std::env::var(PASSWORD_VARIABLE).ok())
-    }
-    .context("the keys cannot be made")?;
+        let made = KeyPair::generate_encrypted_keypair(std::env::var(PASSWORD_VARIABLE).ok());
+        made.with_context(|| {
+            format!(
+                "no password could be asked for: run it at a terminal, or set {PASSWORD_VARIABLE}, or --no-password"
+            )
+        })
+    }?;
     let public = pair.pk.to_box().context("the public key cannot be written")?.into_string();
     let id = public.parse::<PublicKey>().context("the public key cannot be read back")?.id();
     let comment = format!("Warbler plugin secret key {id}");
