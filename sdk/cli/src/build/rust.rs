@@ -45,8 +45,10 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>> {
 /// Compiles, and gives the core module's file.
 fn compile(project: &Project, toolchain: &Toolchain, features: &[&str]) -> Result<PathBuf> {
     let mut cargo = toolchain.cargo_build();
-    // Apart from the native build, which another compiler may do: they would discard each other's work.
-    let target = project.target.join("warbler").join("guest");
+    // Apart from the native build, which another compiler may do, and from builds with other instructions: they
+    // would discard each other's work.
+    let folder = if features.is_empty() { "guest" } else { "guest-wide" };
+    let target = project.target.join("warbler").join(folder);
     cargo.current_dir(&project.folder).arg("--lib").arg("--target-dir").arg(&target);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let mut flags = private_paths(project, toolchain);
