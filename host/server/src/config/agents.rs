@@ -10,7 +10,7 @@ use super::error::{ConfigError, range};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Agents {
     /// Programs that tenants' admins may have started as tool servers, by their whole paths. They run as the host
-    /// does, so that only programs which you would start yourself belong here.
+    /// does, with arguments and an environment of an admin's choice: a shell or an interpreter does not belong here.
     pub(crate) tool_programs: Vec<String>,
     /// Private places on the network that tool servers may have all the same: "HOST:PORT". Others are refused.
     pub(crate) tool_hosts: Vec<String>,
