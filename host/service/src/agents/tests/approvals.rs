@@ -123,5 +123,10 @@ async fn a_question_of_a_reply_that_the_host_gave_up_is_over() {
     }
     let mut ear = crate::world::listen(&world.service, &owner).await;
     world.service.messages().send(&owner, send(direct, "next", "hello")).await.unwrap();
-    assert_eq!(ear.from(robin).await.1, "You said: hello");
+    let mut said = ear.from(robin).await.1;
+    if said.starts_with("My reply was interrupted") {
+        // The question ends before the reply does.
+        said = ear.from(robin).await.1;
+    }
+    assert_eq!(said, "You said: hello");
 }
