@@ -19,14 +19,15 @@ pub fn cpu_seconds(process: u32) -> Result<f64> {
     Ok((field(11)? + field(12)?) / TICKS_PER_SECOND)
 }
 
-/// Bytes of memory that belong to `process` alone.
+/// Bytes of memory that `process` alone has written to. Clean pages of a mapped file, such as compiled code,
+/// belong to the system's cache.
 ///
 /// # Errors
 /// There is no such process, or it is another user's.
 pub fn private_bytes(process: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let kib = |line: &str| line.split_whitespace().nth(1).and_then(|field| field.parse::<u64>().ok());
-    Ok(rollup.lines().filter(|line| line.starts_with("Private_")).filter_map(kib).sum::<u64>() * 1024)
+    Ok(rollup.lines().filter(|line| line.starts_with("Private_Dirty")).filter_map(kib).sum::<u64>() * 1024)
 }
 
 /// The machine's load average over one minute.
