@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use warbler_backup::ResticRepositories;
-use warbler_domain::{RandomIds, Role, SystemClock};
+use warbler_domain::{Role, SystemClock};
 use warbler_mail::{RelayOptions, Relays, Security};
 use warbler_package::Publisher;
 use warbler_runtime::{Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{
-    AgentPorts, Caller, CodeMessage, InstallRequest, NewMember, NewTenant, Options, PasswordCost, PluginOptions, Ports,
-    Service, SignIn, SignInOutcome, SystemEntropy, TenantPolicy,
+    Caller, CodeMessage, InstallRequest, NewMember, NewTenant, Options, PasswordCost, PluginOptions, Ports, Service,
+    SignIn, SignInOutcome, TenantPolicy,
 };
 use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 use warbler_tests::mail_server::MailServer;
@@ -52,20 +52,8 @@ impl Office {
         options.mail = Arc::new(relays);
         options.http.private_addresses = [gateway].into();
         let store = Store::open(&StoreOptions::new(Location::Memory, MasterKey::generate().unwrap())).unwrap();
-        let ports = Ports {
-            log: store.log(),
-            state: store.state(),
-            blobs: store.blobs(),
-            feed: store.feed(),
-            keys: store.tenant_keys(),
-            runtime: Runtime::new(options).unwrap(),
-            backups: Arc::new(ResticRepositories::default()),
-            scratch: Arc::new(TemporaryStores::in_memory()),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(RandomIds),
-            entropy: Arc::new(SystemEntropy),
-            agents: AgentPorts::default(),
-        };
+        let (backups, scratch) = (Arc::new(ResticRepositories::default()), Arc::new(TemporaryStores::in_memory()));
+        let ports = Ports::over(&store, Runtime::new(options).unwrap(), backups, scratch);
         let options = Options {
             operator_token: Some(Zeroizing::new(OPERATOR.to_owned())),
             password_cost: PasswordCost { memory_kib: 8, passes: 1, lanes: 1 },

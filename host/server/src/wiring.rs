@@ -17,7 +17,7 @@ use warbler_mail::{Relays, Security};
 use warbler_models::{McpClient, McpOptions, OpenAiClient};
 use warbler_runtime::{DiskFolders, HttpOptions, Pool, Runtime, RuntimeKey, RuntimeOptions};
 use warbler_service::{
-    AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
+    AgentOptions, AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service,
 };
 use warbler_store::{Location, Store, StoreOptions, TemporaryStores};
 
@@ -49,20 +49,8 @@ impl Host {
             config::Store::Memory => TemporaryStores::in_memory(),
         };
         let runtime = Runtime::new(runtime_options(config)?).context("the plugin runtime does not start")?;
-        let ports = Ports {
-            log: store.log(),
-            state: store.state(),
-            blobs: store.blobs(),
-            feed: store.feed(),
-            keys: store.tenant_keys(),
-            runtime,
-            backups: Arc::new(ResticRepositories::default()),
-            scratch: Arc::new(scratch),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(RandomIds),
-            entropy: Arc::new(SystemEntropy),
-            agents: agent_ports(config)?,
-        };
+        let backups = Arc::new(ResticRepositories::default());
+        let ports = Ports { agents: agent_ports(config)?, ..Ports::over(&store, runtime, backups, Arc::new(scratch)) };
         let plugins = PluginOptions::new(env!("CARGO_PKG_VERSION").parse()?);
         let service =
             Service::start(ports, service_options(config)?, plugins).await.context("the service does not start")?;

@@ -18,15 +18,14 @@ use warbler_backup::ResticRepositories;
 use warbler_domain::{
     Agent, AgentContext, BackupSink, BlobEntry, Body, Clock, ContentFilter, ConversationId, ConversationKind, Decision,
     Finding, HookContext, HookError, HookKind, LoadError, LoadRequest, LoadedPlugin, LogLevel, MessageId, Notification,
-    Party, PluginPorts, PluginRuntime, PluginStats, PushOutcome, PushProvider, RandomIds, Reason, Role, Submission,
-    TenantId, TenantScope, Timestamp, UserId, Verdict,
+    Party, PluginPorts, PluginRuntime, PluginStats, PushOutcome, PushProvider, Reason, Role, Submission, TenantId,
+    TenantScope, Timestamp, UserId, Verdict,
 };
 use warbler_package::{Hook, Limits, Manifest, Package, Publisher, embed_manifest};
 use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 
 use crate::{
-    AgentPorts, Caller, Extensions, InstallRequest, Installed, Judgement, OperatorCaller, PluginOptions, Ports,
-    ServiceError, SystemEntropy, Tasks,
+    Caller, Extensions, InstallRequest, Installed, Judgement, OperatorCaller, PluginOptions, Ports, ServiceError, Tasks,
 };
 
 /// A clock that stands until it is moved.
@@ -351,19 +350,8 @@ pub(crate) fn extensions(
     clock: &Arc<TestClock>,
     tasks: &Tasks,
 ) -> Extensions {
-    let ports = Ports {
-        log: store.log(),
-        state: store.state(),
-        blobs: store.blobs(),
-        feed: store.feed(),
-        keys: store.tenant_keys(),
-        runtime: Arc::clone(runtime) as _,
-        backups: Arc::new(ResticRepositories::default()),
-        scratch: Arc::new(TemporaryStores::in_memory()),
-        clock: Arc::clone(clock) as _,
-        ids: Arc::new(RandomIds),
-        entropy: Arc::new(SystemEntropy),
-        agents: AgentPorts::default(),
-    };
+    let (backups, scratch) = (Arc::new(ResticRepositories::default()), Arc::new(TemporaryStores::in_memory()));
+    let runtime = Arc::clone(runtime) as _;
+    let ports = Ports { clock: Arc::clone(clock) as _, ..Ports::over(store, runtime, backups, scratch) };
     Extensions::new(&ports, tasks, PluginOptions::new("0.1.0".parse().unwrap()))
 }

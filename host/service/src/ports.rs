@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warbler_domain::{
     BackupRepositories, Blobs, Chunk, Clock, Completion, Feed, Found, Ids, IndexedDocument, Knowledge, KnowledgeError,
-    KnowledgeQuery, MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, ScratchStores, State,
-    TenantKeys, TenantScope, ToolClient, ToolConnection, ToolError, ToolServer,
+    KnowledgeQuery, MessageLog, ModelClient, ModelEndpoint, ModelError, PluginRuntime, Prompt, RandomIds,
+    ScratchStores, State, SystemClock, TenantKeys, TenantScope, ToolClient, ToolConnection, ToolError, ToolServer,
 };
+use warbler_store::Store;
 
 /// Gives bytes that nobody can guess.
 pub trait Entropy: Send + Sync {
@@ -56,6 +57,32 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
     /// What agents work with.
     pub agents: AgentPorts,
+}
+
+impl Ports {
+    /// Those over `store`, with the system's clock, identifiers and randomness, and with nothing for agents.
+    #[must_use]
+    pub fn over(
+        store: &Arc<Store>,
+        runtime: Arc<dyn PluginRuntime>,
+        backups: Arc<dyn BackupRepositories>,
+        scratch: Arc<dyn ScratchStores>,
+    ) -> Self {
+        Self {
+            log: store.log(),
+            state: store.state(),
+            blobs: store.blobs(),
+            feed: store.feed(),
+            keys: store.tenant_keys(),
+            runtime,
+            backups,
+            scratch,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            entropy: Arc::new(SystemEntropy),
+            agents: AgentPorts::default(),
+        }
+    }
 }
 
 /// What agents work with beside their plugins. By default there is nothing: no model answers, no tool server

@@ -23,7 +23,7 @@ use crate::filters::{Chain, Engine, Link, ListAccess};
 use crate::{
     AgentPorts, AuditQuery, Caller, Connection, FailPolicy, HistoryQuery, Live, NewBody, NewConversation, NewMember,
     NewTenant, OperatorCaller, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Send, Sent, Service,
-    ServiceError, Shown, SignIn, SignInOutcome, SignedIn, SystemEntropy, Tenant, TenantPolicy,
+    ServiceError, Shown, SignIn, SignInOutcome, SignedIn, Tenant, TenantPolicy,
 };
 
 pub(crate) const OPERATOR: &str = "the operator's own token";
@@ -206,19 +206,12 @@ impl World {
 }
 
 async fn start(store: &Arc<Store>, clock: &Arc<TestClock>, options: &Options, agents: &AgentPorts) -> Service {
+    let (backups, scratch) = (Arc::new(ResticRepositories::default()), Arc::new(TemporaryStores::in_memory()));
     let ports = Ports {
-        log: store.log(),
-        state: store.state(),
-        blobs: store.blobs(),
-        feed: store.feed(),
-        keys: store.tenant_keys(),
-        runtime: Arc::new(NoRuntime),
-        backups: Arc::new(ResticRepositories::default()),
-        scratch: Arc::new(TemporaryStores::in_memory()),
         clock: Arc::clone(clock) as _,
         ids: Arc::clone(clock) as _,
-        entropy: Arc::new(SystemEntropy),
         agents: agents.clone(),
+        ..Ports::over(store, Arc::new(NoRuntime), backups, scratch)
     };
     Service::start(ports, options.clone(), PluginOptions::new("0.1.0".parse().unwrap())).await.unwrap()
 }

@@ -20,13 +20,11 @@ use tower::ServiceExt as _;
 use warbler_backup::ResticRepositories;
 use warbler_domain::{
     Body as MessageBody, ByteSize, ContentFilter, Decision, HookContext, HookError, HookKind, LoadError, LoadRequest,
-    LoadedPlugin, PluginRuntime, PluginStats, RandomIds, Reason, Submission, SystemClock, Verdict,
+    LoadedPlugin, PluginRuntime, PluginStats, RandomIds, Reason, Submission, Verdict,
 };
 use warbler_http::{Api, ApiOptions, Peer, router};
 use warbler_package::{Limits, Manifest, Package, embed_manifest};
-use warbler_service::{
-    AgentPorts, Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service, SystemEntropy,
-};
+use warbler_service::{Options, PasswordCost, PluginOptions, Ports, Rate, RateLimits, Service};
 use warbler_store::{Location, MasterKey, Store, StoreOptions, TemporaryStores};
 use zeroize::Zeroizing;
 
@@ -276,20 +274,8 @@ async fn service() -> Service {
         ..Options::default()
     };
     let store = Store::open(&StoreOptions::new(Location::Memory, MasterKey::generate().unwrap())).unwrap();
-    let ports = Ports {
-        log: store.log(),
-        state: store.state(),
-        blobs: store.blobs(),
-        feed: store.feed(),
-        keys: store.tenant_keys(),
-        runtime: Arc::new(Native),
-        backups: Arc::new(ResticRepositories::default()),
-        scratch: Arc::new(TemporaryStores::in_memory()),
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(RandomIds),
-        entropy: Arc::new(SystemEntropy),
-        agents: AgentPorts::default(),
-    };
+    let (backups, scratch) = (Arc::new(ResticRepositories::default()), Arc::new(TemporaryStores::in_memory()));
+    let ports = Ports::over(&store, Arc::new(Native), backups, scratch);
     Service::start(ports, options, PluginOptions::new("0.1.0".parse().unwrap())).await.unwrap()
 }
 
