@@ -403,6 +403,13 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// Its words, and after them those of its cause.
+    #[must_use]
+    pub fn with_cause(&self) -> String {
+        let cause = std::error::Error::source(self).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{self}{cause}")
+    }
+
     /// A stable code for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -13,6 +13,9 @@ use crate::ServiceError;
 /// Records that one scan asks for at a time.
 pub(crate) const SCAN: usize = 256;
 
+/// How often a change of others may come in between of one's own.
+const ATTEMPTS: usize = 16;
+
 pub(crate) fn tenant(id: TenantId) -> StateKey {
     StateKey::new("tenant", &[&id])
 }
@@ -124,6 +127,35 @@ pub(crate) async fn get<T: DeserializeOwned>(
 ) -> Result<Option<(T, Expect)>, ServiceError> {
     let Some(kept) = state.get(scope, key).await? else { return Ok(None) };
     Ok(Some((decode(&kept, what)?, Expect::Version(kept.version))))
+}
+
+/// Changes the record under `key`, which is a new one if there is none, and gives it as it then is. `what` it is called,
+/// and `busy` is what is said if others change it all the time.
+pub(crate) async fn change<T>(
+    state: &dyn State,
+    scope: &TenantScope,
+    key: &StateKey,
+    (what, busy): (&'static str, &'static str),
+    apply: impl Fn(&mut T),
+) -> Result<T, ServiceError>
+where
+    T: Serialize + DeserializeOwned + Default + Clone + PartialEq,
+{
+    for _ in 0..ATTEMPTS {
+        let (before, expect): (T, Expect) =
+            get(state, scope, key, what).await?.unwrap_or((T::default(), Expect::Absent));
+        let mut after = before.clone();
+        apply(&mut after);
+        if before == after {
+            return Ok(after);
+        }
+        match state.commit(scope, vec![put(key.clone(), &after, expect)?]).await {
+            Ok(()) => return Ok(after),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ServiceError::Conflict { what: busy })
 }
 
 /// Every key under `prefix` with its value, at most `limit`.

@@ -9,9 +9,6 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::policy::BackupPolicy;
 use crate::{ServiceError, records};
 
-/// How often another change may be faster before one gives up.
-const ATTEMPTS: usize = 16;
-
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -54,8 +51,7 @@ pub struct Failure {
 
 impl Failure {
     pub(super) fn new(at: Timestamp, error: &BackupError) -> Self {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { at, code: error.code().to_owned(), text: format!("{error}{cause}") }
+        Self { at, code: error.code().to_owned(), text: error.with_cause() }
     }
 }
 
@@ -93,17 +89,8 @@ pub(super) async fn change(
     scope: &TenantScope,
     apply: impl Fn(&mut Ledger),
 ) -> Result<Ledger, ServiceError> {
-    for _ in 0..ATTEMPTS {
-        let found = records::get(state, scope, &ledger_key(), "backup ledger").await?;
-        let (mut ledger, expect): (Ledger, Expect) = found.unwrap_or((Ledger::default(), Expect::Absent));
-        apply(&mut ledger);
-        match state.commit(scope, vec![records::put(ledger_key(), &ledger, expect)?]).await {
-            Ok(()) => return Ok(ledger),
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ServiceError::Conflict { what: "the backups' ledger is being changed by others" })
+    let busy = "the backups' ledger is being changed by others";
+    records::change(state, scope, &ledger_key(), ("backup ledger", busy), apply).await
 }
 
 pub(super) async fn policy(state: &dyn State, scope: &TenantScope) -> Result<BackupPolicy, ServiceError> {

@@ -7,17 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    Clock, Expect, Healed, HookError, InstallationId, MirrorLedger, MirrorState, Refusal, State, StateKey, StoreError,
-    TenantScope, Timestamp,
+    Clock, Healed, HookError, InstallationId, MirrorLedger, MirrorState, Refusal, State, StateKey, TenantScope,
+    Timestamp,
 };
 
 use super::Inner;
 use super::ledger;
 use crate::audit::{Actor, NewEntry};
 use crate::{ServiceError, records};
-
-/// How often another change may be faster before one gives up.
-const ATTEMPTS: usize = 16;
 
 /// What is remembered of a tenant's sinks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,21 +67,8 @@ pub(super) async fn change(
     scope: &TenantScope,
     apply: impl Fn(&mut MirrorRecord),
 ) -> Result<MirrorRecord, ServiceError> {
-    for _ in 0..ATTEMPTS {
-        let found = records::get(state, scope, &key(), "backup mirror").await?;
-        let (before, expect): (MirrorRecord, Expect) = found.unwrap_or((MirrorRecord::default(), Expect::Absent));
-        let mut after = before.clone();
-        apply(&mut after);
-        if before == after {
-            return Ok(after);
-        }
-        match state.commit(scope, vec![records::put(key(), &after, expect)?]).await {
-            Ok(()) => return Ok(after),
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ServiceError::Conflict { what: "what is remembered of the sinks is being changed by others" })
+    let busy = "what is remembered of the sinks is being changed by others";
+    records::change(state, scope, &key(), ("backup mirror", busy), apply).await
 }
 
 /// The ledger of a tenant's mirror, in state.

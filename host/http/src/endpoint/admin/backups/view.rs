@@ -346,10 +346,8 @@ pub(super) struct Keys {
 impl StatusView {
     /// What cannot be opened is told beside the rest: an admin then needs the rest most.
     pub(super) fn new(status: BackupStatus, versions: Result<Vec<BackupVersion>, BackupError>) -> Self {
-        let unreadable = versions.as_ref().err().map(|error| {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            UnreadableView { code: error.code(), text: format!("{error}{cause}") }
-        });
+        let unreadable =
+            versions.as_ref().err().map(|error| UnreadableView { code: error.code(), text: error.with_cause() });
         let versions = versions.unwrap_or_default();
         let BackupStatus { has_sink, sinks, running, made_at, failure, next_at, drilled_at, drill_failure } = status;
         let run = |RunState { what, since, files, read, stored }| RunView { what, since, files, read, stored };
