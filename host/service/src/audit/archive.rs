@@ -63,7 +63,7 @@ impl Audit {
         entries: &[AuditEntry],
     ) -> Result<AuditArchive, StoreError> {
         let kept = self.inner.state.get(scope, &head_key(of)).await?;
-        let expect = kept.as_ref().map_or(Expect::Absent, |kept| Expect::Version(kept.version));
+        let mut expect = kept.as_ref().map_or(Expect::Absent, |kept| Expect::Version(kept.version));
         let before: Option<AuditArchive> = kept.map(|kept| read(&kept.value)).transpose()?;
         let mut archive = before.clone().unwrap_or_else(|| AuditArchive {
             tenant: of,
@@ -72,7 +72,6 @@ impl Audit {
             broken: None,
             archived_at: self.inner.clock.now(),
         });
-        let mut expect = expect;
         for batch in entries.chunks(BATCH) {
             let mut writes = Vec::with_capacity(batch.len() + 1);
             let known = archive.entries;

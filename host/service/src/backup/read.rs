@@ -100,32 +100,53 @@ pub(super) async fn manifest(repository: &dyn BackupRepository, version: &str) -
     Ok(manifest)
 }
 
-/// The index of a version, line by line.
-pub(super) struct Index {
+/// The lines of files in one folder of a version, file after file.
+struct Files {
     repository: Arc<dyn BackupRepository>,
     version: String,
-    files: std::vec::IntoIter<String>,
+    folder: &'static str,
+    names: std::vec::IntoIter<String>,
     lines: Option<Lines>,
 }
 
-impl Index {
-    pub(super) async fn open(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<Self, BackupError> {
-        let files: Vec<String> = file_names(repository, version, "index").await?;
+impl Files {
+    /// Those files whose names are wanted.
+    async fn open(
+        repository: &Arc<dyn BackupRepository>,
+        version: &str,
+        folder: &'static str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Self, BackupError> {
+        let mut names = file_names(repository, version, folder).await?;
+        names.retain(|name| is_wanted(name));
         let (repository, version) = (Arc::clone(repository), version.to_owned());
-        Ok(Self { repository, version, files: files.into_iter(), lines: None })
+        Ok(Self { repository, version, folder, names: names.into_iter(), lines: None })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<IndexLine>, BackupError> {
+    async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BackupError> {
         loop {
             if let Some(lines) = &mut self.lines
                 && let Some(line) = lines.next().await?
             {
                 return Ok(Some(line));
             }
-            let Some(file) = self.files.next() else { return Ok(None) };
-            let lines = Lines::open(&*self.repository, &self.version, &format!("index/{file}")).await?;
-            self.lines = Some(lines);
+            let Some(name) = self.names.next() else { return Ok(None) };
+            let path = format!("{}/{name}", self.folder);
+            self.lines = Some(Lines::open(&*self.repository, &self.version, &path).await?);
         }
+    }
+}
+
+/// The index of a version, line by line.
+pub(super) struct Index(Files);
+
+impl Index {
+    pub(super) async fn open(repository: &Arc<dyn BackupRepository>, version: &str) -> Result<Self, BackupError> {
+        Ok(Self(Files::open(repository, version, "index", |_| true).await?))
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<IndexLine>, BackupError> {
+        self.0.next().await
     }
 
     /// The line of one conversation. Files of the index are named after their first one.
@@ -175,13 +196,8 @@ pub(super) async fn events(
     Ok(events)
 }
 
-/// The records of one family, file by file.
-pub(super) struct Records {
-    repository: Arc<dyn BackupRepository>,
-    version: String,
-    files: std::vec::IntoIter<String>,
-    lines: Option<Lines>,
-}
+/// The records of one family, line by line.
+pub(super) struct Records(Files);
 
 impl Records {
     pub(super) async fn open(
@@ -189,23 +205,11 @@ impl Records {
         version: &str,
         family: &str,
     ) -> Result<Self, BackupError> {
-        let mut files = file_names(repository, version, "records").await?;
-        files.retain(|file| is_of(file, family));
-        let (repository, version) = (Arc::clone(repository), version.to_owned());
-        Ok(Self { repository, version, files: files.into_iter(), lines: None })
+        Ok(Self(Files::open(repository, version, "records", |file| is_of(file, family)).await?))
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<RecordLine>, BackupError> {
-        loop {
-            if let Some(lines) = &mut self.lines
-                && let Some(line) = lines.next().await?
-            {
-                return Ok(Some(line));
-            }
-            let Some(file) = self.files.next() else { return Ok(None) };
-            let lines = Lines::open(&*self.repository, &self.version, &format!("records/{file}")).await?;
-            self.lines = Some(lines);
-        }
+        self.0.next().await
     }
 
     /// At most so many of the next ones; none at the end.
