@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 use warbler_tests::host::Host;
 use warbler_tests::model::{Model, Said, last};
-use warbler_tests::tenant::{self, PAIR, Tenant};
 
-use crate::agents::{assistant, messages_of, reply, start, tenant_id};
+use crate::agents::{come_back, cut_off, messages_of, reply, tenant_id};
 
 /// Kills the host in the middle of the reply and starts it again, until it gives the reply up.
 #[tokio::test(flavor = "multi_thread")]
@@ -18,39 +17,27 @@ async fn after_three_crashes_people_are_told_once_and_the_operator_finds_the_mes
     });
     let model = model.await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (host, acme) = start(folder.path(), &model).await;
-    let robin = assistant(&acme, json!({})).await;
-    let alice = acme.person(0).unwrap();
-    let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
-    let mut socket = alice.client.connect(json!({})).await.unwrap();
-    alice.client.send(&conversation, "k", "Stop the host.").await.unwrap().with(201).unwrap();
-    let growing = socket.until("reply").await.unwrap();
-    host.kill().unwrap();
+    let (robin, conversation, growing) = cut_off(folder.path(), &model, "Stop the host.").await;
     for times in 2..=3 {
         let host = Host::start(folder.path(), "").unwrap();
         model.until_asked(times).await.unwrap();
         host.kill().unwrap();
     }
-    let host = Host::start(folder.path(), "").unwrap();
-    let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
-    let alice = acme.person(0).unwrap();
-    let mut cursors = json!({});
-    cursors[&conversation] = json!(0);
-    let mut socket = alice.client.connect(cursors).await.unwrap();
+    let (host, alice, mut socket) = come_back(folder.path(), &conversation).await;
     let (message, _) = reply(&mut socket, &robin).await;
     assert_eq!(message["id"], growing["message"], "it stands where people saw the reply grow");
     let said = message["body"]["text"].as_str().unwrap();
     assert!(said.starts_with("My reply was interrupted"), "{said}");
     assert_eq!(message["caution"]["code"], "reply-interrupted");
     assert_eq!(model.asked().len(), 3);
-    alice.client.send(&conversation, "k2", "Are you well?").await.unwrap().with(201).unwrap();
+    alice.send(&conversation, "k2", "Are you well?").await.unwrap().with(201).unwrap();
     assert_eq!(reply(&mut socket, &robin).await.0["body"]["text"], "I am.");
     letters(&host).await;
     // Sending again under a known key asks nothing again.
-    alice.client.send(&conversation, "k2", "Are you well?").await.unwrap().with(201).unwrap();
-    alice.client.send(&conversation, "k3", "Are you well?").await.unwrap().with(201).unwrap();
+    alice.send(&conversation, "k2", "Are you well?").await.unwrap().with(201).unwrap();
+    alice.send(&conversation, "k3", "Are you well?").await.unwrap().with(201).unwrap();
     reply(&mut socket, &robin).await;
-    assert_eq!(messages_of(&alice.client, &conversation, &robin).await.len(), 3);
+    assert_eq!(messages_of(&alice, &conversation, &robin).await.len(), 3);
     host.stop().unwrap();
 }
 

@@ -35,6 +35,31 @@ pub(crate) async fn assistant(acme: &Tenant, settings: Value) -> String {
     agent["member"]["id"].as_str().unwrap().to_owned()
 }
 
+/// Robin, whom Alice asked `text` in a conversation of their own, that conversation, and the reply as far as it was seen
+/// when the host was killed.
+pub(crate) async fn cut_off(folder: &Path, model: &Model, text: &str) -> (String, String, Value) {
+    let (host, acme) = start(folder, model).await;
+    let robin = assistant(&acme, json!({})).await;
+    let alice = acme.person(0).unwrap();
+    let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
+    let mut socket = alice.client.connect(json!({})).await.unwrap();
+    alice.client.send(&conversation, "k", text).await.unwrap().with(201).unwrap();
+    let growing = socket.until("reply").await.unwrap();
+    host.kill().unwrap();
+    (robin, conversation, growing)
+}
+
+/// The host started again, Alice, and her socket, which reads `conversation` from its beginning.
+pub(crate) async fn come_back(folder: &Path, conversation: &str) -> (Host, Client, Socket) {
+    let host = Host::start(folder, "").unwrap();
+    let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
+    let alice = acme.person(0).unwrap().client.clone();
+    let mut cursors = json!({});
+    cursors[conversation] = json!(0);
+    let socket = alice.connect(cursors).await.unwrap();
+    (host, alice, socket)
+}
+
 /// The next message that `from` posts, and the growing states before it.
 pub(crate) async fn reply(socket: &mut Socket, from: &str) -> (Value, Vec<Value>) {
     let mut grown = Vec::new();
@@ -71,28 +96,16 @@ async fn a_reply_cut_off_by_sigkill_is_there_once_and_whole_after_the_restart() 
     });
     let model = model.await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (host, acme) = start(folder.path(), &model).await;
-    let robin = assistant(&acme, json!({})).await;
-    let alice = acme.person(0).unwrap();
-    let conversation = tenant::begin(&alice.client, json!({"kind": "direct", "members": [robin]})).await.unwrap();
-    let mut socket = alice.client.connect(json!({})).await.unwrap();
-    alice.client.send(&conversation, "k", "Tell me both halves.").await.unwrap().with(201).unwrap();
-    let growing = socket.until("reply").await.unwrap();
-    host.kill().unwrap();
+    let (robin, conversation, growing) = cut_off(folder.path(), &model, "Tell me both halves.").await;
     model.open(10);
-    let host = Host::start(folder.path(), "").unwrap();
-    let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
-    let alice = acme.person(0).unwrap();
-    let mut cursors = json!({});
-    cursors[&conversation] = json!(0);
-    let mut socket = alice.client.connect(cursors).await.unwrap();
+    let (host, alice, mut socket) = come_back(folder.path(), &conversation).await;
     let (message, _) = reply(&mut socket, &robin).await;
     assert_eq!(message["id"], growing["message"], "it is the reply that people saw growing");
     assert_eq!(message["body"]["text"], "The first half is here. And here is the second.");
     // Another question, so that whatever a second reply to the first one would be is there, too.
-    alice.client.send(&conversation, "k2", "And again?").await.unwrap().with(201).unwrap();
+    alice.send(&conversation, "k2", "And again?").await.unwrap().with(201).unwrap();
     reply(&mut socket, &robin).await;
-    assert_eq!(messages_of(&alice.client, &conversation, &robin).await.len(), 2);
+    assert_eq!(messages_of(&alice, &conversation, &robin).await.len(), 2);
     host.stop().unwrap();
 }
 
