@@ -7,8 +7,8 @@ use serde_json::json;
 use warbler_tests::backups::{Backups, configuration};
 use warbler_tests::chance::Chance;
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, History, LIMITS};
-use warbler_tests::tenant::{self, PAIR, Tenant};
+use warbler_tests::talk::{self, History};
+use warbler_tests::tenant::{PAIR, Tenant};
 
 /// Kills while there is no version yet, each followed by a run that the host makes up by itself.
 const KILLS_BEFORE: u64 = 2;
@@ -33,10 +33,7 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     async fn new(folder: &'a Path, sink: &'a Path, chance: &mut Chance) -> Self {
-        let host = Host::start(folder, &extra(sink)).unwrap();
-        tenant::trust(&host).await.unwrap();
-        let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-        let backups = Backups::set_up(&host, &acme, sink).await.unwrap();
+        let (host, acme, backups) = Backups::begin_host(folder, sink).await.unwrap();
         let conversation = acme.direct(0, 1).await.unwrap();
         let mut scene = Self { folder, sink, host, acme, backups, conversation, acknowledged: History::new() };
         scene.talk("at first", 300, chance).await;
@@ -55,7 +52,7 @@ impl<'a> Scene<'a> {
     /// Ends the host with SIGKILL and starts it again.
     async fn kill(self) -> Self {
         self.host.kill().unwrap();
-        let host = Host::start(self.folder, &extra(self.sink)).unwrap();
+        let host = Host::start(self.folder, &configuration(self.sink)).unwrap();
         let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
         let backups = Backups::of(&host, &acme, self.sink).await.unwrap();
         Self { host, acme, backups, ..self }
@@ -66,10 +63,6 @@ impl<'a> Scene<'a> {
         let alice = &self.acme.person(0).unwrap().client;
         assert_eq!(talk::history(alice, &self.conversation).await.unwrap(), self.acknowledged);
     }
-}
-
-fn extra(sink: &Path) -> String {
-    format!("{LIMITS}{}", configuration(sink))
 }
 
 #[tokio::test(flavor = "multi_thread")]

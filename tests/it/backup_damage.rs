@@ -10,12 +10,8 @@ use warbler_tests::backups::{Backups, bytes_in, configuration, contents, version
 use warbler_tests::chance::Chance;
 use warbler_tests::client::{Answer, Client};
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, LIMITS};
+use warbler_tests::talk;
 use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant, begin};
-
-fn extra(sink: &Path) -> String {
-    format!("{LIMITS}{}", configuration(sink))
-}
 
 /// A tenant with backups in a host that trusts the development key.
 async fn tenant(host: &Host, slug: &str, sink: &Path) -> (Tenant, Backups) {
@@ -64,7 +60,7 @@ fn damage(file: &Path) {
 async fn a_corrupt_pack_is_named_costs_only_what_is_in_it_and_is_made_good_from_what_the_host_still_has() {
     let (folder, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+    let host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
     tenant::trust(&host).await.unwrap();
     let (acme, backups) = tenant(&host, "acme", sink.path()).await;
     let (alice, bob) = (&acme.person(0).unwrap().client, &acme.person(1).unwrap().client);
@@ -111,7 +107,7 @@ async fn a_corrupt_pack_is_named_costs_only_what_is_in_it_and_is_made_good_from_
 async fn a_repository_under_another_key_is_refused_and_left_as_it_is() {
     let (folder, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+    let host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
     tenant::trust(&host).await.unwrap();
     let (acme, ours) = tenant(&host, "acme", sink.path()).await;
     let (other, theirs) = tenant(&host, "other", sink.path()).await;
@@ -143,7 +139,7 @@ async fn a_repository_under_another_key_is_refused_and_left_as_it_is() {
 async fn versions_keep_their_order_and_none_is_forgotten_wrongly_when_the_clock_is_set_back() {
     let (folder, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+    let host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
     tenant::trust(&host).await.unwrap();
     let (acme, backups) = tenant(&host, "acme", sink.path()).await;
     let conversation = chat(&acme, "kept", &mut chance).await;
@@ -152,7 +148,7 @@ async fn versions_keep_their_order_and_none_is_forgotten_wrongly_when_the_clock_
     let mut made = vec![backups.run().await.unwrap()];
     host.stop().unwrap();
     for offset in ["-90m", "-3d", "-2d"] {
-        let Some(host) = Host::start_at(offset, folder.path(), &extra(sink.path())).unwrap() else { return };
+        let Some(host) = Host::start_at(offset, folder.path(), &configuration(sink.path())).unwrap() else { return };
         let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
         let backups = Backups::of(&host, &acme, sink.path()).await.unwrap();
         let (alice, bob) = (&acme.person(0).unwrap().client, &acme.person(1).unwrap().client);
@@ -173,7 +169,7 @@ async fn versions_keep_their_order_and_none_is_forgotten_wrongly_when_the_clock_
         host.stop().unwrap();
     }
     // Back in the present, two are kept: those of the last two days went as the rule says.
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+    let host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
     let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
     let backups = Backups::of(&host, &acme, sink.path()).await.unwrap();
     let last = backups.run().await.unwrap();

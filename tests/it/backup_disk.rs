@@ -1,16 +1,15 @@
 //! Disks that are full for real: that of the sink, and that of the host's own data.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::json;
-use warbler_tests::backups::{Backups, configuration};
+use warbler_tests::backups::Backups;
 use warbler_tests::chance::Chance;
 use warbler_tests::client::{Answer, Client};
 use warbler_tests::disk::SmallDisk;
 use warbler_tests::host::Host;
 use warbler_tests::talk::{self, LIMITS};
-use warbler_tests::tenant::{self, PAIR, Tenant};
+use warbler_tests::tenant::{PAIR, Tenant};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -20,19 +19,12 @@ const RESERVE: u64 = 16 * MIB;
 /// A file that does not fit in what is left, and does once there is room.
 const FILE: usize = 4 * 1024 * 1024;
 
-fn extra(sink: &Path) -> String {
-    format!("{LIMITS}{}", configuration(sink))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_sink_fails_the_run_with_its_cause_and_the_next_one_succeeds_once_there_is_room() {
     let (folder, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let Some(disk) = SmallDisk::mount(sink.path(), 12 * MIB).unwrap() else { return };
     let mut chance = Chance::seeded();
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let backups = Backups::set_up(&host, &acme, sink.path()).await.unwrap();
+    let (host, acme, backups) = Backups::begin_host(folder.path(), sink.path()).await.unwrap();
     let conversation = acme.direct(0, 1).await.unwrap();
     let alice = &acme.person(0).unwrap().client;
     talk::say(&[alice], &conversation, "kept", 50).await.unwrap();

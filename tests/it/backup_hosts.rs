@@ -9,7 +9,7 @@ use serde_json::json;
 use warbler_tests::backups::{Backups, bytes_in, configuration};
 use warbler_tests::chance::Chance;
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, LIMITS};
+use warbler_tests::talk;
 use warbler_tests::tenant::{self, PAIR, Tenant};
 
 /// A file, and a limit at which the blob behind it waits for four seconds.
@@ -19,16 +19,9 @@ const LIMIT: u64 = 256 * 1024;
 /// Longer than a lease holds.
 const LATER: &str = "+11m";
 
-fn extra(sink: &Path) -> String {
-    format!("{LIMITS}{}", configuration(sink))
-}
-
 /// A host with a tenant, something said in it, and a version of that.
 async fn scene(folder: &Path, sink: &Path) -> (Host, Tenant, Backups) {
-    let host = Host::start(folder, &extra(sink)).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let backups = Backups::set_up(&host, &acme, sink).await.unwrap();
+    let (host, acme, backups) = Backups::begin_host(folder, sink).await.unwrap();
     let conversation = acme.direct(0, 1).await.unwrap();
     talk::say(&[&acme.person(0).unwrap().client], &conversation, "kept", 40).await.unwrap();
     backups.let_passphrase().await.unwrap();
@@ -63,8 +56,8 @@ async fn a_copy_of_a_host_is_told_from_it_and_changes_nothing() {
     host.stop().unwrap();
     copy(folder.path(), other.path());
     let (host, copied) = (
-        Host::start(folder.path(), &extra(sink.path())).unwrap(),
-        Host::start(other.path(), &extra(sink.path())).unwrap(),
+        Host::start(folder.path(), &configuration(sink.path())).unwrap(),
+        Host::start(other.path(), &configuration(sink.path())).unwrap(),
     );
     let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
     let backups = Backups::of(&host, &acme, sink.path()).await.unwrap();
@@ -96,7 +89,7 @@ async fn another_host_waits_for_the_lease_and_takes_it_over_when_it_is_over() {
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
     let (host, acme, backups) = scene(folder.path(), sink.path()).await;
-    let second = Host::start(other.path(), &extra(sink.path())).unwrap();
+    let second = Host::start(other.path(), &configuration(sink.path())).unwrap();
     tenant::trust(&second).await.unwrap();
     let again = Tenant::make(&second, "again", "Acme", &PAIR).await.unwrap();
     let theirs = Backups::set_up(&second, &again, sink.path()).await.unwrap();
@@ -113,14 +106,14 @@ async fn another_host_waits_for_the_lease_and_takes_it_over_when_it_is_over() {
     host.kill().unwrap();
     assert_eq!(theirs.adopt().await.unwrap().code(), "held");
     second.stop().unwrap();
-    let Some(second) = Host::start_at(LATER, other.path(), &extra(sink.path())).unwrap() else { return };
+    let Some(second) = Host::start_at(LATER, other.path(), &configuration(sink.path())).unwrap() else { return };
     let again = Tenant::sign_in(&second, "again", &PAIR).await.unwrap();
     let theirs = Backups::of(&second, &again, sink.path()).await.unwrap();
     assert_eq!(theirs.adopt().await.unwrap().status, 204);
     theirs.run().await.unwrap();
 
     // The first one comes back, and learns that it is no longer alone.
-    let host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+    let host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
     let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
     let backups = Backups::of(&host, &acme, sink.path()).await.unwrap();
     assert_eq!(backups.run_in_vain().await.unwrap().0, "foreign-host");

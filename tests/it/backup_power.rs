@@ -6,16 +6,12 @@ use warbler_tests::backups::{Backups, configuration};
 use warbler_tests::chance::Chance;
 use warbler_tests::disk::CutDisk;
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, LIMITS};
-use warbler_tests::tenant::{self, PAIR, Tenant};
+use warbler_tests::talk;
+use warbler_tests::tenant::{PAIR, Tenant};
 
 /// A file, and a limit at which the blob behind it waits for two seconds.
 const FILE: usize = 1024 * 1024;
 const LIMIT: u64 = 512 * 1024;
-
-fn extra(disk: &CutDisk) -> String {
-    format!("{LIMITS}{}", configuration(&disk.at.join("sink")))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_in_mid_backup_loses_no_acknowledged_message_and_no_listed_version() {
@@ -24,10 +20,7 @@ async fn a_power_cut_in_mid_backup_loses_no_acknowledged_message_and_no_listed_v
     let mut chance = Chance::seeded();
     let sink = disk.at.join("sink");
     std::fs::create_dir(&sink).unwrap();
-    let host = Host::start(&disk.at.join("host"), &extra(&disk)).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let backups = Backups::set_up(&host, &acme, &sink).await.unwrap();
+    let (host, acme, backups) = Backups::begin_host(&disk.at.join("host"), &sink).await.unwrap();
     backups.let_passphrase().await.unwrap();
     let conversation = acme.direct(0, 1).await.unwrap();
     let (alice, bob) = (&acme.person(0).unwrap().client, &acme.person(1).unwrap().client);
@@ -50,7 +43,7 @@ async fn a_power_cut_in_mid_backup_loses_no_acknowledged_message_and_no_listed_v
     drop(host);
     drop(disk);
 
-    let host = Host::start(&after.at.join("host"), &extra(&after)).unwrap();
+    let host = Host::start(&after.at.join("host"), &configuration(&after.at.join("sink"))).unwrap();
     let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
     let backups = Backups::of(&host, &acme, &after.at.join("sink")).await.unwrap();
     let alice = &acme.person(0).unwrap().client;

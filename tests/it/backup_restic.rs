@@ -7,11 +7,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use warbler_tests::backups::{Backups, PASSPHRASE, configuration, contents, restic};
+use warbler_tests::backups::{Backups, PASSPHRASE, contents, restic};
 use warbler_tests::chance::Chance;
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, History, LIMITS};
-use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant};
+use warbler_tests::talk::{self, History};
+use warbler_tests::tenant::{PASSWORD, Tenant};
 
 /// A host, its tenant, and a conversation with a file in it.
 struct Scene {
@@ -23,10 +23,7 @@ struct Scene {
 }
 
 async fn scene(folder: &Path, sink: &Path) -> Scene {
-    let host = Host::start(folder, &format!("{LIMITS}{}", configuration(sink))).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let backups = Backups::set_up(&host, &acme, sink).await.unwrap();
+    let (host, acme, backups) = Backups::begin_host(folder, sink).await.unwrap();
     backups.let_passphrase().await.unwrap();
     let conversation = acme.direct(0, 1).await.unwrap();
     let (alice, bob) = (&acme.person(0).unwrap().client, &acme.person(1).unwrap().client);

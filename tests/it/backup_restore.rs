@@ -2,14 +2,13 @@
 //! and in the end everything stands where it stood, once.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use warbler_tests::backups::{Backups, configuration};
 use warbler_tests::chance::Chance;
 use warbler_tests::client::Client;
 use warbler_tests::host::Host;
-use warbler_tests::talk::{self, History, LIMITS};
+use warbler_tests::talk::{self, History};
 use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant, begin};
 
 /// Messages of the conversation that is restored, some ten batches.
@@ -21,19 +20,6 @@ const ATTEMPTS: usize = 6;
 /// Conversations of the tenant that is restored, and the messages in each.
 const CONVERSATIONS: usize = 12;
 const EACH: usize = 40;
-
-fn extra(sink: &Path) -> String {
-    format!("{LIMITS}{}", configuration(sink))
-}
-
-/// A host with a tenant whose backups go into `sink`.
-async fn scene(folder: &Path, sink: &Path) -> (Host, Tenant, Backups) {
-    let host = Host::start(folder, &extra(sink)).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await.unwrap();
-    let backups = Backups::set_up(&host, &acme, sink).await.unwrap();
-    (host, acme, backups)
-}
 
 async fn restore(client: &Client, version: &str, conversation: &str) -> Value {
     let body = json!({"version": version, "conversation": conversation, "password": PASSWORD});
@@ -51,7 +37,7 @@ async fn came_back(client: &Client, conversation: &str, place: u64) -> bool {
 async fn a_conversation_whose_restore_was_cut_short_comes_back_whole_when_it_is_said_again() {
     let (folder, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
-    let (mut host, acme, backups) = scene(folder.path(), sink.path()).await;
+    let (mut host, acme, backups) = Backups::begin_host(folder.path(), sink.path()).await.unwrap();
     let conversation = acme.direct(0, 1).await.unwrap();
     let (mut alice, mut bob) = (acme.person(0).unwrap().client.clone(), acme.person(1).unwrap().client.clone());
     talk::say(&[&alice, &bob], &conversation, "worth keeping", MESSAGES).await.unwrap();
@@ -78,7 +64,7 @@ async fn a_conversation_whose_restore_was_cut_short_comes_back_whole_when_it_is_
         }
         host.kill().unwrap();
         drop(restoring.await.unwrap());
-        host = Host::start(folder.path(), &extra(sink.path())).unwrap();
+        host = Host::start(folder.path(), &configuration(sink.path())).unwrap();
         let acme = Tenant::sign_in(&host, "acme", &PAIR).await.unwrap();
         (alice, bob) = (acme.person(0).unwrap().client.clone(), acme.person(1).unwrap().client.clone());
 
@@ -150,14 +136,14 @@ async fn the_restore_of_a_tenant_into_an_empty_host_goes_on_after_sigkill() {
     let (folder, sink, other) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut chance = Chance::seeded();
-    let (host, acme, backups) = scene(folder.path(), sink.path()).await;
+    let (host, acme, backups) = Backups::begin_host(folder.path(), sink.path()).await.unwrap();
     let world = make_world(&acme, &mut chance).await;
     backups.let_passphrase().await.unwrap();
     let version = backups.run().await.unwrap();
     let lost = backups.folder.clone();
     host.kill().unwrap();
 
-    let mut host = Host::start(other.path(), &extra(sink.path())).unwrap();
+    let mut host = Host::start(other.path(), &configuration(sink.path())).unwrap();
     tenant::trust(&host).await.unwrap();
     let mut again = Tenant::make(&host, "acme-again", "Acme", &[]).await.unwrap();
     let backups = Backups::set_up(&host, &again, sink.path()).await.unwrap();
@@ -178,9 +164,9 @@ async fn the_restore_of_a_tenant_into_an_empty_host_goes_on_after_sigkill() {
     assert_eq!(seen["state"], "running", "the kill comes too late: {seen}");
     host.kill().unwrap();
     // Once more, as soon as it listens: by then it goes on.
-    host = Host::start(other.path(), &extra(sink.path())).unwrap();
+    host = Host::start(other.path(), &configuration(sink.path())).unwrap();
     host.kill().unwrap();
-    host = Host::start(other.path(), &extra(sink.path())).unwrap();
+    host = Host::start(other.path(), &configuration(sink.path())).unwrap();
     again = Tenant::sign_in(&host, "acme-again", &[]).await.unwrap();
     // Nobody says it again: it goes on by itself.
     let done = until_done(&again.owner, id).await;

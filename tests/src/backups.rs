@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, text};
 use crate::host::Host;
-use crate::tenant::{PASSWORD, Tenant};
+use crate::talk::LIMITS;
+use crate::tenant::{self, PAIR, PASSWORD, Tenant};
 
 /// What opens every repository of a test, beside its host.
 pub const PASSPHRASE: &str = "a passphrase that is kept in a safe";
@@ -21,10 +22,10 @@ const LOOK: Duration = Duration::from_millis(3);
 /// Looks before a test gives up: some minutes, for slow machines.
 const LOOKS: usize = 60_000;
 
-/// What the host's configuration needs for backups into `folder`.
+/// The configuration of a host with backups into `folder`, and limits that no test runs into.
 #[must_use]
 pub fn configuration(folder: &Path) -> String {
-    format!("[plugins.folders]\nbackups = '{}'\n", folder.display())
+    format!("{LIMITS}[plugins.folders]\nbackups = '{}'\n", folder.display())
 }
 
 /// A tenant's backups, as its owner sees them, and the folder that they are in.
@@ -36,6 +37,18 @@ pub struct Backups {
 }
 
 impl Backups {
+    /// Starts a host in `folder` with the tenant "acme" of two people, whose backups go into `root`.
+    ///
+    /// # Errors
+    /// It does not start, or refused.
+    pub async fn begin_host(folder: &Path, root: &Path) -> Result<(Host, Tenant, Self)> {
+        let host = Host::start(folder, &configuration(root))?;
+        tenant::trust(&host).await?;
+        let acme = Tenant::make(&host, "acme", "Acme", &PAIR).await?;
+        let backups = Self::set_up(&host, &acme, root).await?;
+        Ok((host, acme, backups))
+    }
+
     /// Those of a tenant whose sink is set up.
     ///
     /// # Errors
