@@ -15,7 +15,7 @@ use super::admin::{BUSY, entry};
 use super::collect::ours;
 use super::layout::IndexLine;
 use super::ledger::Failure;
-use super::read::{self, Index, Records};
+use super::read::{self, Index};
 use super::restore::{Reach, Restore, Restored, refused};
 use super::{Backups, Inner};
 use crate::audit::{Actor, NewEntry};
@@ -204,14 +204,7 @@ impl Inner {
             self.keep_job(scope, job).await?;
         }
         for family in ["read", "erased"] {
-            let mut records = Records::open(&restore.repository, &restore.version, family).await?;
-            loop {
-                let lines = records.some(64).await?;
-                if lines.is_empty() {
-                    break;
-                }
-                self.put_absent(scope, &lines).await?;
-            }
+            self.put_absent(scope, restore, family).await?;
         }
         self.belongings(scope, restore, job).await?;
         self.keep_job(scope, job).await

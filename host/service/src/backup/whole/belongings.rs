@@ -9,7 +9,7 @@ use warbler_domain::{BackupError, Expect, TenantScope};
 use warbler_text::Entry;
 
 use super::super::collect::ours;
-use super::super::layout::{Manifest, RecordLine, package_path};
+use super::super::layout::{Manifest, package_path};
 use super::super::read::{self, Lines, Records, parsed};
 use super::super::restore::Restore;
 use super::RestoreJob;
@@ -136,14 +136,7 @@ impl super::super::Inner {
         }
         // Those that had come back there come along.
         for family in ["audit-archive", "audit-archive-head"] {
-            let mut archives = Records::open(&restore.repository, &restore.version, family).await?;
-            loop {
-                let lines: Vec<RecordLine> = archives.some(64).await?;
-                if lines.is_empty() {
-                    break;
-                }
-                self.put_absent(scope, &lines).await?;
-            }
+            self.put_absent(scope, restore, family).await?;
         }
         Ok(())
     }

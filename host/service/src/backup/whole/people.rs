@@ -4,13 +4,15 @@ use warbler_domain::{BackupError, Conversation, ConversationKind, Expect, Role, 
 
 use super::super::Inner;
 use super::super::collect::ours;
-use super::super::layout::RecordLine;
 use super::super::read::{Records, parsed};
 use super::super::restore::Restore;
 use crate::audit::{Actor, NewEntry};
 use crate::conversations::RoomRecord;
 use crate::members::{Account, LoginRecord};
 use crate::records;
+
+/// Records that are kept in one commit.
+const TOGETHER: usize = 64;
 
 impl Inner {
     /// Brings accounts back that are not there; how many.
@@ -70,16 +72,30 @@ impl Inner {
         Ok(())
     }
 
-    /// Keeps records that are not there.
-    pub(super) async fn put_absent(&self, scope: &TenantScope, lines: &[RecordLine]) -> Result<(), BackupError> {
+    /// Keeps the records of a family that are not there.
+    pub(super) async fn put_absent(
+        &self,
+        scope: &TenantScope,
+        restore: &Restore,
+        family: &str,
+    ) -> Result<(), BackupError> {
         let state = &self.core.ports.state;
-        let mut writes = Vec::new();
-        for line in lines {
-            let key = warbler_domain::StateKey::from_text(line.key.clone());
-            if state.get(scope, &key).await?.is_none() {
-                writes.push(records::put(key, &line.value, Expect::Any).map_err(ours)?);
+        let mut found = Records::open(&restore.repository, &restore.version, family).await?;
+        loop {
+            let lines = found.some(TOGETHER).await?;
+            if lines.is_empty() {
+                return Ok(());
+            }
+            let mut writes = Vec::new();
+            for line in &lines {
+                let key = warbler_domain::StateKey::from_text(line.key.clone());
+                if state.get(scope, &key).await?.is_none() {
+                    writes.push(records::put(key, &line.value, Expect::Any).map_err(ours)?);
+                }
+            }
+            if !writes.is_empty() {
+                state.commit(scope, writes).await?;
             }
         }
-        if writes.is_empty() { Ok(()) } else { Ok(state.commit(scope, writes).await?) }
     }
 }
