@@ -66,10 +66,12 @@ impl Inner {
         };
         let work = async |repository: Arc<dyn BackupRepository>, sink: Arc<dyn BackupSink>| {
             let mended = self.mend(scope, &*repository).await?;
-            let since = self.last_position(scope, &*repository).await?;
+            // Each is a file in the sink.
+            let versions = repository.versions().await?;
+            let since = self.last_position(scope, &versions).await?;
             let source = Collector::begin(Arc::clone(&self.core), tenant, since).await.map_err(ours)?;
             let position = source.position();
-            let at = self.time_of_version(&*repository).await?;
+            let at = time_of_version(&versions, self.core.now());
             let version = repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
             let made_at = self.core.now();
             ledger::change(&*self.core.ports.state, scope, |ledger| {
@@ -126,26 +128,10 @@ impl Inner {
         Ok(())
     }
 
-    /// The present time; a little more than that of the newest version, if the clock was set back a little. Versions
-    /// are told apart by their times, so that they come in the order of their making.
-    async fn time_of_version(&self, repository: &dyn BackupRepository) -> Result<Timestamp, BackupError> {
-        let now = self.core.now();
-        let newest = repository.versions().await?.last().map(|version| version.at);
-        Ok(match newest {
-            Some(newest) if newest >= now && newest.since(now) <= SET_BACK => newest.after(Duration::from_millis(1)),
-            _ => now,
-        })
-    }
-
     /// Up to where the last version went; from the beginning if it is not in this repository.
-    async fn last_position(
-        &self,
-        scope: &TenantScope,
-        repository: &dyn BackupRepository,
-    ) -> Result<Position, BackupError> {
+    async fn last_position(&self, scope: &TenantScope, versions: &[BackupVersion]) -> Result<Position, BackupError> {
         let ledger = ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?;
         let Some(last) = ledger.version else { return Ok(Position(0)) };
-        let versions = repository.versions().await?;
         Ok(if versions.iter().any(|version| version.id == last) { ledger.position } else { Position(0) })
     }
 
@@ -246,5 +232,14 @@ impl Inner {
         self.core.audit.record(scope, entry).await?;
         self.alert(scope, "backup-late", format!("a backup is due since {due_since} and was not made")).await;
         Ok(())
+    }
+}
+
+/// The present time; a little more than that of the newest version, if the clock was set back a little. Versions are
+/// told apart by their times, so that they come in the order of their making.
+fn time_of_version(versions: &[BackupVersion], now: Timestamp) -> Timestamp {
+    match versions.last().map(|version| version.at) {
+        Some(newest) if newest >= now && newest.since(now) <= SET_BACK => newest.after(Duration::from_millis(1)),
+        _ => now,
     }
 }
