@@ -95,6 +95,11 @@ impl Mirror {
         Ok(current)
     }
 
+    /// The current sinks; all of them as long as nothing is known of any.
+    fn trusted(&self, state: &MirrorState) -> impl Iterator<Item = &MirroredSink> {
+        self.sinks.iter().filter(|sink| state.is_fresh() || state.is_current(&sink.id))
+    }
+
     /// Changes what is remembered, and gives it as it then is.
     async fn change(&self, apply: impl Fn(&mut MirrorState)) -> Result<MirrorState, HookError> {
         loop {
@@ -241,14 +246,13 @@ impl BackupSink for Mirror {
 impl BackupMirror for Mirror {
     async fn believed(&self) -> Result<Vec<Arc<dyn BackupSink>>, HookError> {
         let state = self.ledger.load().await?;
-        let believed = self.sinks.iter().filter(|sink| state.is_fresh() || state.is_current(&sink.id));
-        Ok(believed.map(|sink| Arc::clone(&sink.sink)).collect())
+        Ok(self.trusted(&state).map(|sink| Arc::clone(&sink.sink)).collect())
     }
 
     async fn compare(&self) -> Result<(), HookError> {
         let state = self.ledger.load().await?;
-        let believed = self.sinks.iter().filter(|sink| state.is_fresh() || state.is_current(&sink.id));
-        let answers = join_all(believed.map(async |sink| (sink, sink.sink.get(CONFIG, 0, WHOLE).await))).await;
+        let answers =
+            join_all(self.trusted(&state).map(async |sink| (sink, sink.sink.get(CONFIG, 0, WHOLE).await))).await;
         let mut found: Option<(&MirroredSink, Bytes)> = None;
         let mut without = Vec::new();
         for (sink, answer) in answers {
