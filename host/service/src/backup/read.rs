@@ -21,6 +21,8 @@ pub(super) struct Lines {
     path: String,
     stream: ByteStream,
     buffer: BytesMut,
+    /// How much of the buffer has no line end in it.
+    searched: usize,
     is_done: bool,
 }
 
@@ -33,18 +35,21 @@ impl Lines {
     ) -> Result<Self, BackupError> {
         let found = repository.read(version, path).await?;
         let stream = found.ok_or_else(|| BackupError::Damaged { text: format!("{path} is missing") })?;
-        Ok(Self { path: path.to_owned(), stream, buffer: BytesMut::new(), is_done: false })
+        Ok(Self { path: path.to_owned(), stream, buffer: BytesMut::new(), searched: 0, is_done: false })
     }
 
     /// The next line, read as JSON.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BackupError> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let found = self.buffer.iter().skip(self.searched).position(|byte| *byte == b'\n');
+            if let Some(end) = found.map(|end| self.searched + end) {
                 let line = self.buffer.split_to(end);
                 self.buffer.advance(1);
+                self.searched = 0;
                 let parsed = serde_json::from_slice(&line);
                 return parsed.map(Some).map_err(|_| self.damaged("has a line that cannot be read"));
             }
+            self.searched = self.buffer.len();
             if self.is_done {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(self.damaged("ends within a line")) };
             }
