@@ -25,7 +25,7 @@ use crate::repository::ResticRepository;
 use crate::throttle::Throttle;
 
 /// Size of a pack. A sink takes 32 MiB at most, and a pack may pass its size by one chunk of 8 MiB.
-const PACK: u64 = 16 * 1024 * 1024;
+pub(crate) const PACK: u64 = 16 * 1024 * 1024;
 
 /// Size of a pack of trees, as restic makes them.
 const TREE_PACK: u64 = 4 * 1024 * 1024;

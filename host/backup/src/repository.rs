@@ -8,25 +8,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use bytesize::ByteSize;
 use futures::{StreamExt as _, stream};
 use parking_lot::Mutex;
 use rustic_core::repofile::{KeyId, Node, SnapshotFile, SnapshotId};
 use rustic_core::{
-    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, IndexedFullStatus, KeyOptions, OpenStatus,
-    PruneOptions, Repository, RusticResult, SnapshotOptions, jiff,
+    BackupOptions, CheckOptions, Credentials, FileType, Id, IndexedFull, IndexedFullStatus, KeyOptions, LimitOption,
+    OpenStatus, PruneOptions, Repository, RusticResult, SnapshotOptions, jiff,
 };
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use warbler_domain::{
     BackupError, BackupFile, BackupProgress, BackupRepository, BackupSource, BackupVersion, ByteStream, CheckDepth,
-    CheckReport, PassphraseKey, Repaired, StoreError, Timestamp,
+    CheckReport, Freeing, PassphraseKey, Repaired, StoreError, Timestamp,
 };
 use zeroize::Zeroizing;
 
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
 use crate::repair::repair;
-use crate::repositories::{Place, open, pack_sizes};
+use crate::repositories::{PACK, Place, open, pack_sizes};
 use crate::source::Source;
 use crate::tree;
 
@@ -223,15 +224,19 @@ impl BackupRepository for ResticRepository {
         .await
     }
 
-    async fn prune(&self) -> Result<u64, BackupError> {
-        self.work(|opened| {
-            let options = PruneOptions::default();
-            let explain = |error: Box<rustic_core::RusticError>| opened.fault().explain(&error);
-            let plan = opened.repository.prune_plan(&options).map_err(explain)?;
-            let unused = plan.stats.size_sum().unused + plan.stats.size_unref;
-            opened.repository.prune(&options, plan).map_err(explain)?;
-            opened.fault().check()?;
-            Ok(unused)
+    async fn prune(&self, how: Freeing) -> Result<u64, BackupError> {
+        self.work(move |opened: Opened| match how {
+            Freeing::Gently => free(&opened, &PruneOptions::default()),
+            Freeing::AtOnce => {
+                let options = |most| {
+                    let mut options = PruneOptions::default();
+                    (options.instant_delete, options.max_repack) = (true, LimitOption::Size(ByteSize(most)));
+                    options
+                };
+                let freed = free(&opened, &options(0))?;
+                // What was freed has made room for it, or nothing has.
+                Ok(free(&opened, &options(PACK)).map_or(freed, |more| freed.max(more)))
+            }
         })
         .await
     }
@@ -260,6 +265,16 @@ impl BackupRepository for ResticRepository {
         let id: KeyId = parse_id(id, "key")?.into();
         self.work(move |opened| opened.repository.delete_key(&id).map_err(|error| opened.fault().explain(&error))).await
     }
+}
+
+/// Frees what no version needs; how many bytes.
+fn free(opened: &Opened, options: &PruneOptions) -> Result<u64, BackupError> {
+    let explain = |error: Box<rustic_core::RusticError>| opened.fault().explain(&error);
+    let plan = opened.repository.prune_plan(options).map_err(explain)?;
+    let unused = plan.stats.size_sum().unused + plan.stats.size_unref;
+    opened.repository.prune(options, plan).map_err(explain)?;
+    opened.fault().check()?;
+    Ok(unused)
 }
 
 /// Makes a version, and shows it once every file of the source is accounted for.

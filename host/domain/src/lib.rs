@@ -4,6 +4,7 @@
 mod address;
 mod agent;
 mod backup;
+mod backup_error;
 mod backup_mirror;
 mod backup_repository;
 mod conversation;
@@ -35,10 +36,11 @@ mod verdict;
 pub use address::is_public;
 pub use agent::{Agent, AgentContext, Passage, Turn};
 pub use backup::{BackupSink, BlobEntry};
+pub use backup_error::BackupError;
 pub use backup_mirror::{BackupMirror, Healed, MirrorLedger, MirrorState, MirroredSink};
 pub use backup_repository::{
-    BackupContent, BackupEntry, BackupError, BackupFile, BackupProgress, BackupRepositories, BackupRepository,
-    BackupSource, BackupVersion, CheckDepth, CheckReport, OpenFile, PassphraseKey, Repaired, RepositoryKey,
+    BackupContent, BackupEntry, BackupFile, BackupProgress, BackupRepositories, BackupRepository, BackupSource,
+    BackupVersion, CheckDepth, CheckReport, Freeing, OpenFile, PassphraseKey, Repaired, RepositoryKey,
     RepositoryOptions, Unlock,
 };
 pub use conversation::{Conversation, ConversationKind, Member};

@@ -28,6 +28,7 @@ mod sinks;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod whole;
 
 use std::collections::HashMap;

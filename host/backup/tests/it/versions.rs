@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use warbler_domain::{BackupError, BackupSink, CheckDepth};
+use warbler_domain::{BackupError, BackupSink, CheckDepth, Freeing};
 
 use crate::sinks::{Call, MemorySink, create, reopen};
 use crate::source::{Files, noise, read, small};
@@ -73,9 +73,30 @@ async fn a_forgotten_version_is_gone_and_what_others_need_survives_pruning() {
     let second = files.back_up(&repository, 2_000).await.unwrap();
     repository.forget(&[first.id]).await.unwrap();
     assert_eq!(repository.versions().await.unwrap().len(), 1);
-    assert!(repository.prune().await.unwrap() > 0);
+    assert!(repository.prune(Freeing::Gently).await.unwrap() > 0);
     let report = repository.check(CheckDepth::Everything).await.unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
+    for path in files.paths() {
+        assert_eq!(read(&repository, &second.id, &path).await.unwrap(), files.bytes(&path), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_freed_at_once_is_gone_from_the_sink_and_nothing_is_written_anew() {
+    let sink = MemorySink::new();
+    let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
+    let mut large = Files::default();
+    large.put("attachments/large", 1, noise(9, 1 << 20));
+    let first = large.back_up(&repository, 1_000).await.unwrap();
+    let files = small();
+    let second = files.back_up(&repository, 2_000).await.unwrap();
+    repository.forget(&[first.id]).await.unwrap();
+    let packs = || sink.blobs.lock().keys().filter(|name| name.starts_with("data/")).cloned().collect::<Vec<_>>();
+    let before = packs();
+    assert!(repository.prune(Freeing::AtOnce).await.unwrap() > 1 << 20);
+    let after = packs();
+    assert!(after.len() < before.len() && after.iter().all(|name| before.contains(name)), "{before:?} {after:?}");
+    assert_eq!(repository.check(CheckDepth::Everything).await.unwrap().problems, Vec::<String>::new());
     for path in files.paths() {
         assert_eq!(read(&repository, &second.id, &path).await.unwrap(), files.bytes(&path), "{path}");
     }

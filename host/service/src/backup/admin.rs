@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use warbler_domain::{BackupError, BackupRepository, BackupVersion, CheckDepth, CheckReport, Right, Timestamp};
+use warbler_domain::{BackupError, BackupVersion, CheckDepth, CheckReport, Right, Timestamp};
 use zeroize::Zeroizing;
 
 use super::drill::DrillReport;
 use super::ledger::{self, Failure};
 use super::mirror::SinkState;
+use super::place::Leased;
 use super::policy::BackupPolicy;
 use super::restore::refused;
 use super::{Backups, lease};
@@ -219,7 +220,7 @@ impl Backups {
         }
         self.authentication().confirm(caller, password).await?;
         let turn = self.inner.turn(caller.tenant(), "keys").ok_or(BUSY)?;
-        let work = async |repository: Arc<dyn BackupRepository>, _| {
+        let work = async |Leased { repository, .. }: Leased| {
             let key = repository.add_passphrase(passphrase).await?;
             if !in_repository {
                 repository.remove_passphrase(&key.id).await?;
@@ -257,7 +258,7 @@ impl Backups {
         caller.require(Right::ManageBackups)?;
         self.authentication().confirm(caller, password).await?;
         let turn = self.inner.turn(caller.tenant(), "keys").ok_or(BUSY)?;
-        let work = async |repository: Arc<dyn BackupRepository>, _| {
+        let work = async |Leased { repository, .. }: Leased| {
             if !repository.passphrases().await?.iter().any(|known| known == id) {
                 return Err(BackupError::NotFound { what: "key" });
             }
@@ -292,12 +293,13 @@ impl Backups {
         let key = self.inner.key_in(&sinks, &passphrase).await.map_err(refused)?;
         let holder = ledger::host_name(&*core.ports.state, &*core.ports.ids).await?;
         let found = lease::read(&sinks).await.map_err(refused)?;
-        lease::admit(found.as_ref(), &holder, u64::MAX, core.now()).map_err(refused)?;
+        lease::is_free(found.as_ref(), &holder, core.now()).map_err(refused)?;
         core.audit.commit(scope, vec![ledger::key_write(&key)?], entry(caller, "backup.adopt")).await?;
-        let fence = found.map_or(0, |lease| lease.fence);
         let alone = if target.mirror.is_none() { target.installations.first().copied() } else { None };
         ledger::change(&*core.ports.state, scope, |ledger| {
-            ledger.fence = ledger.fence.max(fence);
+            if let Some(found) = &found {
+                ledger.lease.learn(found);
+            }
             ledger.sink = alone.or(ledger.sink);
         })
         .await?;

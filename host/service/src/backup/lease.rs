@@ -1,14 +1,18 @@
 //! The lease of a repository: a blob beside it that says who works on it. The format itself has no locks that a sink
-//! without compare-and-swap could keep, so that two hosts are told apart by a number that only grows.
+//! without compare-and-swap could keep, so that two hosts are told apart by a number that only grows, and two copies of
+//! one host, who count alike, by a mark that each draws for every lease.
 //!
-//! A host writes the number into its own state before it writes it into the sink. A greater one in the sink was
-//! therefore written by another host, or by a copy of this one.
+//! A host writes both into its own state before it writes them into the sink. A greater number in the sink, or another
+//! mark beside the same one, was therefore written by another host, or by a copy of this one. Two that write within
+//! the same moment may both find their own lease at first; the one that is overwritten finds that out before it takes
+//! anything away, and at the latest at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use warbler_domain::{BackupError, BackupSink, Timestamp};
 
 use super::target::failed;
@@ -32,6 +36,9 @@ pub(super) struct Lease {
     pub(super) holder: String,
     /// Greater with every lease.
     pub(super) fence: u64,
+    /// Drawn for every lease; hosts before this one's format had none.
+    #[serde(default)]
+    pub(super) mark: Option<Uuid>,
     /// Until when, unless it is renewed.
     pub(super) until: Timestamp,
 }
@@ -53,13 +60,38 @@ pub(super) async fn read(sinks: &[Arc<dyn BackupSink>]) -> Result<Option<Lease>,
     }
 }
 
-/// Refuses a repository that another host works on, or worked on since `known`.
-pub(super) fn admit(found: Option<&Lease>, holder: &str, known: u64, now: Timestamp) -> Result<(), BackupError> {
-    let Some(found) = found else { return Ok(()) };
-    if found.holder != holder && found.until > now {
-        return Err(BackupError::Held { holder: found.holder.clone(), until: found.until });
+/// The last lease that a host knows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Known {
+    pub(super) fence: u64,
+    pub(super) mark: Option<Uuid>,
+}
+
+impl Known {
+    /// Takes note of a lease of another host, unless it is older.
+    pub(super) fn learn(&mut self, found: &Lease) {
+        if found.fence >= self.fence {
+            *self = Self { fence: found.fence, mark: found.mark };
+        }
     }
-    if found.fence > known {
+}
+
+/// Refuses a repository that another host works on.
+pub(super) fn is_free(found: Option<&Lease>, holder: &str, now: Timestamp) -> Result<(), BackupError> {
+    match found {
+        Some(found) if found.holder != holder && found.until > now => {
+            Err(BackupError::Held { holder: found.holder.clone(), until: found.until })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a repository that another host works on, or worked on since `known`.
+pub(super) fn admit(found: Option<&Lease>, holder: &str, known: Known, now: Timestamp) -> Result<(), BackupError> {
+    is_free(found, holder, now)?;
+    let Some(found) = found else { return Ok(()) };
+    if found.fence > known.fence || (found.fence == known.fence && found.mark != known.mark) {
         return Err(BackupError::Foreign { holder: found.holder.clone() });
     }
     Ok(())
@@ -85,7 +117,7 @@ pub(super) async fn write(sinks: &[Arc<dyn BackupSink>], lease: &Lease) -> Resul
 /// Whether the lease is still the one that was written.
 pub(super) async fn verify(sinks: &[Arc<dyn BackupSink>], lease: &Lease) -> Result<(), BackupError> {
     match read(sinks).await? {
-        Some(found) if found.holder == lease.holder && found.fence == lease.fence => Ok(()),
+        Some(found) if (&found.holder, found.fence, found.mark) == (&lease.holder, lease.fence, lease.mark) => Ok(()),
         Some(found) => Err(BackupError::Held { holder: found.holder, until: found.until }),
         None => Err(BackupError::Untrue { text: "it does not keep the lease".to_owned() }),
     }
@@ -98,13 +130,18 @@ mod tests {
     #[test]
     fn another_host_is_refused_while_it_holds_and_found_out_afterwards() {
         let at = Timestamp::from_millis;
-        let other = Lease { holder: "other".into(), fence: 7, until: at(1_000) };
-        assert!(admit(None, "me", 0, at(1)).is_ok());
-        assert!(matches!(admit(Some(&other), "me", 9, at(999)), Err(BackupError::Held { .. })));
-        assert!(matches!(admit(Some(&other), "me", 6, at(1_001)), Err(BackupError::Foreign { .. })));
-        assert!(admit(Some(&other), "me", 7, at(1_001)).is_ok());
-        // A copy of this host has its name, but not its number.
-        assert!(matches!(admit(Some(&other), "other", 6, at(1)), Err(BackupError::Foreign { .. })));
-        assert!(admit(Some(&other), "other", 7, at(1)).is_ok());
+        let [mark, another] = [1, 2].map(|number| Some(Uuid::from_u128(number)));
+        let other = Lease { holder: "other".into(), fence: 7, mark, until: at(1_000) };
+        let admit = |me, fence, mark, now| admit(Some(&other), me, Known { fence, mark }, at(now));
+        assert!(super::admit(None, "me", Known::default(), at(1)).is_ok());
+        assert!(matches!(admit("me", 9, mark, 999), Err(BackupError::Held { .. })));
+        assert!(matches!(admit("me", 6, mark, 1_001), Err(BackupError::Foreign { .. })));
+        assert!(admit("me", 7, mark, 1_001).is_ok());
+        // A copy of this host has its name, but not its number, or not its mark.
+        assert!(matches!(admit("other", 6, mark, 1), Err(BackupError::Foreign { .. })));
+        assert!(matches!(admit("other", 7, another, 1), Err(BackupError::Foreign { .. })));
+        assert!(admit("other", 7, mark, 1).is_ok());
+        // A number that was taken and could not be written leaves the one before.
+        assert!(admit("other", 8, another, 1).is_ok());
     }
 }

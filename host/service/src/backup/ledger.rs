@@ -6,6 +6,7 @@ use warbler_domain::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::lease::Known;
 use super::policy::BackupPolicy;
 use crate::{ServiceError, records};
 
@@ -27,8 +28,9 @@ pub(super) struct Ledger {
     /// Why the last run failed, if it did, and how many did in a row.
     pub(super) failure: Option<Failure>,
     pub(super) failures: u32,
-    /// The number of the last lease.
-    pub(super) fence: u64,
+    /// The last lease.
+    #[serde(flatten)]
+    pub(super) lease: Known,
     pub(super) drilled_at: Option<Timestamp>,
     pub(super) drill_failure: Option<String>,
     pub(super) pruned_at: Option<Timestamp>,
@@ -52,6 +54,11 @@ pub struct Failure {
 impl Failure {
     pub(super) fn new(at: Timestamp, error: &BackupError) -> Self {
         Self { at, code: error.code().to_owned(), text: error.with_cause() }
+    }
+
+    /// Whether a sink failed, or refused.
+    pub(super) fn is_of_sink(&self) -> bool {
+        self.code == BackupError::SINK_FAILED
     }
 }
 

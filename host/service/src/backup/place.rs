@@ -4,14 +4,34 @@ use std::future::Future;
 use std::sync::Arc;
 
 use warbler_domain::{
-    BackupError, BackupProgress, BackupRepository, BackupSink, RepositoryKey, RepositoryOptions, TenantScope, Unlock,
+    BackupError, BackupProgress, BackupRepository, BackupSink, InstallationId, RepositoryKey, RepositoryOptions,
+    TenantScope, Unlock,
 };
 
 use super::collect::ours;
+use super::lease::{Known, Lease};
 use super::target::{Target, failed};
 use super::{Inner, lease, ledger};
 use crate::ServiceError;
 use crate::audit::Actor;
+
+/// A repository under its lease.
+pub(super) struct Leased {
+    pub(super) repository: Arc<dyn BackupRepository>,
+    /// All that it lies in as one sink.
+    pub(super) sink: Arc<dyn BackupSink>,
+    pub(super) installations: Vec<InstallationId>,
+    /// The sinks in which the lease stands.
+    believed: Vec<Arc<dyn BackupSink>>,
+    lease: Lease,
+}
+
+impl Leased {
+    /// Makes sure that nobody else took the lease: before anything is taken away.
+    pub(super) async fn verify(&self) -> Result<(), BackupError> {
+        lease::verify(&self.believed, &self.lease).await
+    }
+}
 
 impl Inner {
     async fn options(&self, scope: &TenantScope) -> Result<RepositoryOptions, ServiceError> {
@@ -84,7 +104,7 @@ impl Inner {
         scope: &TenantScope,
         actor: &Actor,
         progress: &BackupProgress,
-        work: impl FnOnce(Arc<dyn BackupRepository>, Arc<dyn BackupSink>) -> W,
+        work: impl FnOnce(Leased) -> W,
     ) -> Result<T, BackupError>
     where
         W: Future<Output = Result<T, BackupError>>,
@@ -93,16 +113,20 @@ impl Inner {
         self.admit(scope, &target).await?;
         let (core, state) = (&self.core, &*self.core.ports.state);
         let holder = ledger::host_name(state, &*core.ports.ids).await.map_err(ours)?;
-        let known = ledger::ledger(state, scope).await.map_err(ours)?.fence;
+        let known = ledger::ledger(state, scope).await.map_err(ours)?.lease;
         let sinks = target.believed().await?;
         lease::admit(lease::read(&sinks).await?.as_ref(), &holder, known, core.now())?;
-        let ledger = ledger::change(state, scope, |ledger| ledger.fence += 1).await.map_err(ours)?;
-        let mut mine = lease::Lease { holder, fence: ledger.fence, until: core.now().after(lease::HOLDS) };
+        let mark = Some(core.ports.ids.next());
+        let taken = |ledger: &mut ledger::Ledger| ledger.lease = Known { fence: ledger.lease.fence + 1, mark };
+        let fence = ledger::change(state, scope, taken).await.map_err(ours)?.lease.fence;
+        let mut mine = Lease { holder, fence, mark, until: core.now().after(lease::HOLDS) };
         lease::write(&sinks, &mine).await?;
+        let (believed, lease) = (sinks.clone(), mine.clone());
         let work = async {
             self.heal(scope, actor, &target, progress).await?;
             let repository = self.open_or_create(scope, &target.sink).await?;
-            work(repository, Arc::clone(&target.sink)).await
+            let (sink, installations) = (Arc::clone(&target.sink), target.installations.clone());
+            work(Leased { repository, sink, installations, believed, lease }).await
         };
         let mut renewals = tokio::time::interval(lease::RENEWED);
         renewals.tick().await;
@@ -129,7 +153,7 @@ impl Inner {
         done
     }
 
-    async fn renew(&self, sinks: &[Arc<dyn BackupSink>], mine: &mut lease::Lease) -> Result<(), BackupError> {
+    async fn renew(&self, sinks: &[Arc<dyn BackupSink>], mine: &mut Lease) -> Result<(), BackupError> {
         let until = self.core.now().after(lease::HOLDS);
         match lease::verify(sinks, mine).await {
             // A sink that is away keeps everybody out.

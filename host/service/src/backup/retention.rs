@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use warbler_domain::{BackupVersion, Timestamp};
 
-use super::policy::{Keep, utc};
+use super::policy::{BackupPolicy, Keep, utc};
 
 /// The number of the hour, day, week or month that a time lies in.
 type SpanOf = fn(DateTime<Utc>) -> i64;
@@ -37,6 +37,18 @@ pub(super) fn forgotten(versions: &[BackupVersion], keep: &Keep, now: Timestamp)
     newest_first.iter().filter(|v| !kept.contains(v.id.as_str())).map(|v| v.id.clone()).collect()
 }
 
+/// The times of the newest version and of the one before it, if the clock seems to have leapt ahead between them: a run
+/// that the schedule asks for stayed out longer than versions are kept by their age, so that this age would take all of
+/// them. Whether that was the clock or a host that was off so long, only people can tell.
+pub(super) fn leap(versions: &[BackupVersion], policy: &BackupPolicy) -> Option<(Timestamp, Timestamp)> {
+    let within = Duration::from_hours(24) * policy.keep.within_days;
+    let mut times: Vec<Timestamp> = versions.iter().map(|version| version.at).collect();
+    times.sort_unstable();
+    let [.., before, last] = times.as_slice() else { return None };
+    let due = policy.next_after(*before)?;
+    (!within.is_zero() && *last > due && last.since(due) > within).then_some((*before, *last))
+}
+
 fn hour(at: DateTime<Utc>) -> i64 {
     day(at) * 24 + i64::from(at.hour())
 }
@@ -56,6 +68,7 @@ fn month(at: DateTime<Utc>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::Schedule;
     use super::*;
 
     fn version(at: &str) -> BackupVersion {
@@ -99,5 +112,19 @@ mod tests {
     fn versions_of_a_clock_that_was_ahead_stay_and_take_nobody_s_place() {
         let ahead = ["2026-03-30T02:00:00Z", "2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"].map(version);
         assert_eq!(kept(&ahead, NONE), ["2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"]);
+    }
+    #[test]
+    fn a_clock_that_leaps_past_what_is_kept_by_age_is_noticed() {
+        let policy = BackupPolicy { keep: Keep { within_days: 30, ..NONE }, ..BackupPolicy::default() };
+        let leaps = |times: &[&str]| leap(&times.iter().copied().map(version).collect::<Vec<_>>(), &policy).is_some();
+        assert!(!leaps(&["2026-01-30T02:00:00Z"]));
+        assert!(!leaps(&["2026-01-30T02:00:00Z", "2026-01-31T02:00:00Z"]));
+        assert!(!leaps(&["2026-01-30T02:00:00Z", "2026-03-01T02:00:00Z"]));
+        assert!(leaps(&["2026-01-30T02:00:00Z", "2026-03-02T02:00:01Z"]));
+        // A schedule may ask for fewer versions than their age allows for.
+        let seldom =
+            BackupPolicy { keep: Keep { within_days: 1, ..NONE }, schedule: Schedule::Every { hours: 744 }, ..policy };
+        let months = ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"].map(version);
+        assert!(leap(&months, &seldom).is_none());
     }
 }

@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use warbler_domain::{
-    BackupError, BackupProgress, BackupRepository, BackupSink, BackupVersion, CheckDepth, Position, Repaired, Signal,
-    TenantScope, Timestamp,
+    BackupError, BackupProgress, BackupRepository, BackupVersion, CheckDepth, Position, Repaired, Signal, TenantScope,
+    Timestamp,
 };
 
+use super::Inner;
 use super::collect::{Collector, ours};
 use super::ledger::{self, Failure};
-use super::{Inner, retention};
+use super::place::Leased;
 use crate::ServiceError;
 use crate::audit::{Actor, NewEntry};
-
-/// How often what no version needs is freed: each time some packs are written anew.
-const PRUNED: Duration = Duration::from_hours(7 * 24);
 
 /// A clock that is set back farther was wrong before, and its times are no measure for those to come.
 const SET_BACK: Duration = Duration::from_hours(24);
@@ -59,13 +57,10 @@ impl Inner {
         progress: &Arc<BackupProgress>,
     ) -> Result<BackupVersion, BackupError> {
         let tenant = self.core.tenants.get(scope.tenant()).ok_or(BackupError::NotFound { what: "tenant" })?;
-        let target = self.target(scope).await?;
-        let alone = match target.installations.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        };
-        let work = async |repository: Arc<dyn BackupRepository>, sink: Arc<dyn BackupSink>| {
-            let mended = self.mend(scope, &*repository).await?;
+        let work = async |leased: Leased| {
+            let repository = &*leased.repository;
+            self.make_room(scope, &leased).await?;
+            let mended = self.mend(scope, repository).await?;
             // Each is a file in the sink.
             let versions = repository.versions().await?;
             let since = self.last_position(scope, &versions).await?;
@@ -74,6 +69,7 @@ impl Inner {
             let at = time_of_version(&versions, self.core.now());
             let version = repository.snapshot(at, Box::new(source), Arc::clone(progress)).await?;
             let made_at = self.core.now();
+            let alone = if let [only] = leased.installations.as_slice() { Some(*only) } else { None };
             ledger::change(&*self.core.ports.state, scope, |ledger| {
                 ledger.position = position;
                 ledger.version = Some(version.id.clone());
@@ -87,9 +83,9 @@ impl Inner {
             .await
             .map_err(ours)?;
             if mended {
-                self.tell_what_is_lost(scope, &*repository).await?;
+                self.tell_what_is_lost(scope, repository).await?;
             }
-            self.tidy_up(scope, &*repository, &*sink).await;
+            self.tidy_up(scope, &leased).await;
             Ok(version)
         };
         let made = self.with_lease(scope, actor, progress, work).await;
@@ -133,40 +129,6 @@ impl Inner {
         let ledger = ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?;
         let Some(last) = ledger.version else { return Ok(Position(0)) };
         Ok(if versions.iter().any(|version| version.id == last) { ledger.position } else { Position(0) })
-    }
-
-    /// Forgets what the rules do not keep, and now and then frees what nobody needs. The version that was just made
-    /// stands, whatever comes of this.
-    async fn tidy_up(&self, scope: &TenantScope, repository: &dyn BackupRepository, sink: &dyn BackupSink) {
-        if let Err(error) = self.try_tidy_up(scope, repository, sink).await {
-            tracing::warn!(%error, tenant = %scope.tenant(), "old versions were not forgotten or freed");
-        }
-    }
-
-    async fn try_tidy_up(
-        &self,
-        scope: &TenantScope,
-        repository: &dyn BackupRepository,
-        sink: &dyn BackupSink,
-    ) -> Result<(), BackupError> {
-        let (state, now) = (&*self.core.ports.state, self.core.now());
-        let policy = ledger::policy(state, scope).await.map_err(ours)?;
-        let gone = retention::forgotten(&repository.versions().await?, &policy.keep, now);
-        if !gone.is_empty() {
-            repository.forget(&gone).await?;
-        }
-        let ledger = ledger::ledger(state, scope).await.map_err(ours)?;
-        let is_due = ledger.pruned_at.is_none_or(|last| last > now || now.since(last) >= PRUNED);
-        if is_due {
-            let locks = sink.list("locks/", None).await;
-            if locks.is_ok_and(|locks| locks.is_empty()) {
-                repository.prune().await?;
-                ledger::change(state, scope, |ledger| ledger.pruned_at = Some(now)).await.map_err(ours)?;
-            } else {
-                tracing::warn!(tenant = %scope.tenant(), "nothing was freed: restic holds a lock on the repository");
-            }
-        }
-        Ok(())
     }
 
     async fn tell_done(

@@ -78,7 +78,7 @@ impl Inner {
         actor: &Actor,
         progress: &BackupProgress,
     ) -> Result<(), BackupError> {
-        let done = self.with_lease(scope, actor, progress, async |_, _| Ok(())).await;
+        let done = self.with_lease(scope, actor, progress, async |_| Ok(())).await;
         let now = self.core.now();
         let noted = async {
             mirror::change(&*self.core.ports.state, scope, |record| record.healed_at = Some(now)).await?;

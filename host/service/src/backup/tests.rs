@@ -23,13 +23,15 @@ use crate::world::{Office, PASSWORD, World, code, committed, posted, send, text}
 use crate::{Caller, Edit, NewAttachment, NewBody, Send, Shown};
 
 mod mirrors;
+mod tidy;
 mod whole;
 
 /// A sink in memory that may be away.
 #[derive(Default)]
 struct Shelf {
     blobs: Mutex<BTreeMap<String, Bytes>>,
-    is_full: AtomicBool,
+    /// How many bytes fit, if not any number.
+    room: Mutex<Option<usize>>,
     is_away: AtomicBool,
 }
 
@@ -46,10 +48,12 @@ impl Shelf {
 impl BackupSink for Shelf {
     async fn put(&self, name: &str, bytes: Bytes) -> Result<(), HookError> {
         self.here()?;
-        if self.is_full.load(Ordering::Relaxed) && name.starts_with("data/") {
+        let mut blobs = self.blobs.lock();
+        let others: usize = blobs.iter().filter(|(other, _)| *other != name).map(|(_, blob)| blob.len()).sum();
+        if self.room.lock().is_some_and(|room| others + bytes.len() > room) {
             return Err(HookError::Refused(Refusal::Misconfigured { text: "the shelf is full".into() }));
         }
-        self.blobs.lock().insert(name.into(), bytes);
+        blobs.insert(name.into(), bytes);
         Ok(())
     }
 
@@ -379,7 +383,7 @@ async fn a_failed_run_is_told_to_admins_and_audit_and_the_next_one_succeeds() {
     let backups = backups(&world, &shelf);
     chat(&office, &ada, &ben).await;
     let mut signals = world.store.feed().subscribe();
-    shelf.is_full.store(true, Ordering::Relaxed);
+    *shelf.room.lock() = Some(1_500);
     assert_eq!(code(backups.run(&office.owner).await), "sink-failed");
     let alert = loop {
         if let (_, Signal::Alert { code, text }) = signals.next().await.unwrap() {
@@ -392,7 +396,7 @@ async fn a_failed_run_is_told_to_admins_and_audit_and_the_next_one_succeeds() {
     assert_eq!(status.failure.unwrap().code, "sink-failed");
     assert!(backups.all_versions(&office.owner).await.unwrap().is_empty());
     assert!(office.actions().await.contains(&"backup.failed".to_owned()));
-    shelf.is_full.store(false, Ordering::Relaxed);
+    *shelf.room.lock() = None;
     backups.run(&office.owner).await.unwrap();
     assert_eq!(backups.status(&office.owner).await.unwrap().failure, None);
     assert_eq!(backups.drill(&office.owner).await.unwrap().problems, Vec::<String>::new());
