@@ -1,5 +1,6 @@
 //! `/v1/admin/backups`: the policy, runs, versions, checks, trials, restores and the key.
 
+mod policy;
 mod view;
 
 use axum::Json;
@@ -12,9 +13,10 @@ use warbler_domain::{CheckDepth, CheckReport};
 use warbler_service::{Escrow, ServiceError};
 use zeroize::Zeroizing;
 
+use self::policy::BackupPolicyJson;
 use self::view::{
-    AddKey, AdminRestore, Adopt, BackupPolicyJson, CheckJson, Confirm, DamageView, DrillView, JobView, KeyView, Keys,
-    StatusView, TenantRestore, Trust,
+    AddKey, AdminRestore, Adopt, CheckJson, Confirm, DamageView, DrillView, JobView, KeyView, Keys, StatusView,
+    TenantRestore, Trust,
 };
 use crate::api::Api;
 use crate::auth::SignedIn;
