@@ -187,10 +187,13 @@ impl Backups {
         self.inner.core.room_of(caller.scope(), caller.user(), id).await?;
         self.authentication().confirm(caller, password).await?;
         let reach = if own_only { Reach::WrittenBy(caller.user()) } else { Reach::SeenBy(caller.user()) };
-        self.restore_one(caller, version, id, reach).await
+        let restore = self.inner.restore(caller.scope(), version, reach).await.map_err(refused)?;
+        let line = self.line(&restore.repository, version, id).await?;
+        self.restore_line(caller, &restore, &line).await
     }
 
-    /// Brings back what is missing of any conversation of the tenant, or what one member wrote in all of them.
+    /// Brings back what is missing of any conversation of the tenant, or what one member wrote in all of them. A
+    /// conversation that is named and not there at all is made, with those of its members whose accounts are there.
     ///
     /// # Errors
     /// `Forbidden` also if the password is wrong, `NotFound`, `SessionEnded`, or the restore failed.
@@ -205,10 +208,15 @@ impl Backups {
         caller.require(Right::ManageBackups)?;
         self.authentication().confirm(caller, password).await?;
         let reach = member.map_or(Reach::All, Reach::WrittenBy);
-        if let Some(id) = conversation {
-            return self.restore_one(caller, version, id, reach).await;
-        }
         let restore = self.inner.restore(caller.scope(), version, reach).await.map_err(refused)?;
+        if let Some(id) = conversation {
+            let line = self.line(&restore.repository, version, id).await?;
+            if self.inner.room(caller.scope(), &line.conversation).await.map_err(refused)? {
+                let told = entry(caller, "backup.restore.conversation").subject("conversation", &id);
+                self.inner.core.audit.record(caller.scope(), told.subject("version", &version)).await?;
+            }
+            return self.restore_line(caller, &restore, &line).await;
+        }
         let mut index = Index::open(&restore.repository, version).await.map_err(refused)?;
         let mut done = Restored::default();
         while let Some(line) = index.next().await.map_err(refused)? {
@@ -218,18 +226,6 @@ impl Backups {
             }
         }
         Ok(done)
-    }
-
-    async fn restore_one(
-        &self,
-        caller: &Caller,
-        version: &str,
-        id: ConversationId,
-        reach: Reach,
-    ) -> Result<Restored, ServiceError> {
-        let restore = self.inner.restore(caller.scope(), version, reach).await.map_err(refused)?;
-        let line = self.line(&restore.repository, version, id).await?;
-        self.restore_line(caller, &restore, &line).await
     }
 
     async fn restore_line(

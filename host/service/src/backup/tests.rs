@@ -199,6 +199,27 @@ async fn a_restore_needs_the_password_and_present_membership() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_admin_brings_back_a_conversation_that_is_not_there_at_all() {
+    let (world, shelf) = (World::new().await, Arc::default());
+    let office = world.tenant("acme").await;
+    let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
+    let backups = backups(&world, &shelf);
+    let group = chat(&office, &ada, &ben).await;
+    let before = office.texts(&ada, group).await;
+    let version = backups.run(&office.owner).await.unwrap().id;
+    let lost = [crate::records::conversation(group), crate::records::membership(ada.user(), group)];
+    let lost = lost.map(|key| crate::records::delete(key, warbler_domain::Expect::Any)).into();
+    world.store.state().commit(ada.scope(), lost).await.unwrap();
+    backups.inner.core.forget_tenant(office.tenant.id);
+    let (ada, ben, owner) = (office.again("ada").await, office.again("ben").await, office.again("owner").await);
+    assert_eq!(code(backups.restore(&ada, &password(), &version, group, false).await), "not-found");
+    backups.restore_for(&owner, &password(), &version, Some(group), None).await.unwrap();
+    assert_eq!(office.texts(&ada, group).await, before);
+    assert_eq!(office.texts(&ben, group).await, before);
+    assert!(office.actions().await.contains(&"backup.restore.conversation".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_newer_than_the_version_stays_as_it_is() {
     let (world, shelf) = (World::new().await, Arc::default());
     let office = world.tenant("acme").await;

@@ -53,13 +53,26 @@ impl Inner {
         Ok(true)
     }
 
-    /// Makes a conversation that is not there.
-    pub(super) async fn room(&self, scope: &TenantScope, conversation: &Conversation) -> Result<(), BackupError> {
+    /// Makes a conversation that is not there, with those of its members who are; whether it was missing.
+    pub(in crate::backup) async fn room(
+        &self,
+        scope: &TenantScope,
+        conversation: &Conversation,
+    ) -> Result<bool, BackupError> {
         let id = conversation.id;
         if self.core.room(scope, id).await.map_err(ours)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
-        let record = RoomRecord { revision: 1, conversation: conversation.clone() };
+        let mut conversation = conversation.clone();
+        let mut members = Vec::with_capacity(conversation.members.len());
+        for member in conversation.members {
+            if self.core.ports.state.get(scope, &records::account(member.user)).await?.is_some() {
+                members.push(member);
+            }
+        }
+        conversation.members = members;
+        let record = RoomRecord { revision: 1, conversation };
+        let conversation = &record.conversation;
         let mut writes = vec![records::put(records::conversation(id), &record, Expect::Absent).map_err(ours)?];
         for member in &conversation.members {
             writes.push(records::put(records::membership(member.user, id), &(), Expect::Any).map_err(ours)?);
@@ -69,7 +82,7 @@ impl Inner {
         }
         self.core.ports.state.commit(scope, writes).await?;
         self.core.room_changed(scope.tenant(), record);
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps the records of a family that are not there.
