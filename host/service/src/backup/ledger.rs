@@ -49,16 +49,19 @@ pub struct Failure {
     pub code: String,
     /// For people.
     pub text: String,
+    /// Whether it may pass by itself.
+    #[serde(default)]
+    pub is_transient: bool,
 }
 
 impl Failure {
     pub(super) fn new(at: Timestamp, error: &BackupError) -> Self {
-        Self { at, code: error.code().to_owned(), text: error.with_cause() }
+        Self { at, code: error.code().to_owned(), text: error.with_cause(), is_transient: error.is_transient() }
     }
 
-    /// Whether a sink failed, or refused.
-    pub(super) fn is_of_sink(&self) -> bool {
-        self.code == BackupError::SINK_FAILED
+    /// Whether a sink refused, as one does that is full.
+    pub(super) fn is_refusal_of_sink(&self) -> bool {
+        self.code == BackupError::SINK_FAILED && !self.is_transient
     }
 }
 

@@ -24,11 +24,12 @@ impl Inner {
         }
     }
 
-    /// After a run that the sink failed, frees at once what can be freed without writing much: it may be full, of what
-    /// earlier versions needed and of what the failed run has left behind.
+    /// After a run that the sink refused, frees at once what can be freed without writing much: it may be full, of what
+    /// earlier versions needed and of what that run has left behind. After one that it did not answer, what was left
+    /// behind is of use.
     pub(super) async fn make_room(&self, scope: &TenantScope, leased: &Leased) -> Result<(), BackupError> {
         let failure = ledger::ledger(&*self.core.ports.state, scope).await.map_err(ours)?.failure;
-        if !failure.is_some_and(|failure| failure.is_of_sink()) || is_locked(leased).await {
+        if !failure.is_some_and(|failure| failure.is_refusal_of_sink()) || is_locked(leased).await {
             return Ok(());
         }
         let done = async {
