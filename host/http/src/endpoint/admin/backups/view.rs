@@ -306,7 +306,7 @@ impl From<SinkState> for SinkView {
 }
 
 impl From<Failure> for BackupFailureView {
-    fn from(Failure { at, code, text }: Failure) -> Self {
+    fn from(Failure { at, code, text, is_transient: _ }: Failure) -> Self {
         Self { at, code, text }
     }
 }
