@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -20,6 +21,9 @@ const BLOB: u64 = 32 * 1024 * 1024;
 
 /// Entries of one page of a sink's list; fewer mean that there are no more.
 const PAGE: usize = 1_000;
+
+/// How soon a pause hears that the run was cancelled.
+const HEARD: Duration = Duration::from_millis(100);
 
 /// A sink as a backend, for one operation.
 pub(crate) struct SinkBackend {
@@ -114,9 +118,20 @@ impl SinkBackend {
         }
     }
 
-    fn sleep(&self, pause: std::time::Duration) {
+    /// Pauses, and not any longer once the run is cancelled.
+    fn sleep(&self, pause: Duration) {
         // Made within the runtime, which the library's threads do not belong to.
-        self.handle.block_on(async { tokio::time::sleep(pause).await });
+        self.handle.block_on(async {
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !self.progress.is_cancelled() {
+                tokio::time::sleep_until(until.min(Instant::now() + HEARD)).await;
+            }
+        });
+    }
+
+    /// Whether a blob that is listed is wherever it has to be.
+    pub(crate) fn is_one(&self) -> bool {
+        self.sink.is_one()
     }
 
     /// Calls the sink, and again after a pause if that may help.

@@ -240,6 +240,10 @@ impl BackupSink for Mirror {
     async fn delete(&self, name: &str) -> Result<(), HookError> {
         self.write(|sink| async move { sink.delete(name).await }).await
     }
+
+    fn is_one(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]

@@ -1,14 +1,16 @@
-//! Makes good what can be made good of damaged packs. What of a pack still opens goes into a new one, the damaged one
+//! Makes good what can be made good of damaged packs, and takes in those that a run left behind which was cut short. What of a pack still opens goes into a new one, the damaged one
 //! goes, and the index is made to say so; what was lost with it, the next version stores again if the host still has it.
 //!
 //! Blobs are moved as they are, sealed. The layout of a pack:
 //! <https://restic.readthedocs.io/en/stable/100_references.html#pack-format>.
 
+use std::collections::{HashMap, HashSet};
+
 use aes256ctr_poly1305aes::aead::Aead as _;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use bytes::Bytes;
 use rustic_core::repofile::{BlobType, IndexBlob, IndexFile, IndexPack, MasterKey};
-use rustic_core::{FileType, OpenStatus, RepairIndexOptions, Repository, RusticError};
+use rustic_core::{FileType, Id, OpenStatus, ReadBackend, RepairIndexOptions, Repository, RusticError};
 use sha2::{Digest as _, Sha256};
 use warbler_domain::{BackupError, Repaired};
 use zeroize::Zeroizing;
@@ -49,6 +51,34 @@ pub(crate) fn repair(repository: &Repository<OpenStatus>, backend: &SinkBackend)
         repository.repair_index(&RepairIndexOptions::default(), false).map_err(explain)?;
     }
     backend.fault.check().map(|()| done)
+}
+
+/// Names packs in the index that a run stored which was cut short before it came to that, so that the next one need not
+/// store them again. Of several sinks one alone may have them, so that they are left to be freed there.
+pub(crate) fn take_in(repository: &Repository<OpenStatus>, backend: &SinkBackend) -> Result<(), BackupError> {
+    if !backend.is_one() {
+        return Ok(());
+    }
+    let explain = |error: Box<RusticError>| backend.fault.explain(&error);
+    let listed = ReadBackend::list_with_size(backend, FileType::Pack).map_err(explain)?;
+    let listed: HashMap<Id, u32> = listed.into_iter().collect();
+    let mut named: HashSet<Id> = HashSet::new();
+    for index in repository.stream_files::<IndexFile>().map_err(explain)? {
+        let (_, IndexFile { packs, packs_to_delete, .. }) = index.map_err(explain)?;
+        for pack in packs.into_iter().chain(packs_to_delete) {
+            // What is missing or has another length is damage, or a list that is not whole: not the time for this.
+            if listed.get(&pack.id) != Some(&pack.pack_size()) {
+                return Ok(());
+            }
+            named.insert(*pack.id);
+        }
+    }
+    let left = listed.keys().filter(|id| !named.contains(*id)).count();
+    if left > 0 {
+        tracing::info!(packs = left, "what a run stored that was cut short is used");
+        repository.repair_index(&RepairIndexOptions::default(), false).map_err(explain)?;
+    }
+    backend.fault.check()
 }
 
 fn cipher(key: &MasterKey) -> Result<Aes256CtrPoly1305Aes, BackupError> {

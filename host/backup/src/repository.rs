@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
-use crate::repair::repair;
+use crate::repair::{repair, take_in};
 use crate::repositories::{PACK, Place, open, pack_sizes};
 use crate::source::Source;
 use crate::tree;
@@ -289,6 +289,7 @@ fn archive(
     let fault = backend.fault.clone();
     // One that another tool made says nothing of the size of packs, or something that the sink does not take.
     repository.apply_config(&pack_sizes()).map_err(|error| fault.explain(&error))?;
+    take_in(&repository, &backend)?;
     let indexed = repository.to_indexed_ids().map_err(|error| fault.explain(&error))?;
     let about = SnapshotOptions::default().host(HOST.to_owned()).time(zoned(at)?).command(HOST.to_owned());
     let snapshot = about.to_snapshot().map_err(|error| fault.explain(&error))?;

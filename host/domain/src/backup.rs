@@ -38,4 +38,8 @@ pub trait BackupSink: Send + Sync {
     /// # Errors
     /// The sink did not answer.
     async fn delete(&self, name: &str) -> Result<(), HookError>;
+    /// Whether a blob that is listed is wherever it has to be. Of several sinks as one, one alone may have it.
+    fn is_one(&self) -> bool {
+        true
+    }
 }

@@ -85,8 +85,8 @@ async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored()
     let sink = MemorySink::new();
     let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
     let mut files = Files::default();
-    for number in 0..5 {
-        files.put(&format!("attachments/{number}"), 1, noise(number, 8 << 20));
+    for number in 0..40 {
+        files.put(&format!("attachments/{number:09}"), 1, noise(number, 1 << 20));
     }
     let progress = Arc::new(BackupProgress::default());
     let cancel = Arc::clone(&progress);
@@ -97,15 +97,41 @@ async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored()
         None
     });
     let at = warbler_domain::Timestamp::from_millis(1);
-    let error = repository.snapshot(at, Box::new(Slow(files.clone())), progress).await.unwrap_err();
+    let error = repository.snapshot(at, Box::new(Slow(Files::default())), progress).await.unwrap_err();
     assert!(matches!(error, BackupError::Cancelled), "{error:?}");
     assert_eq!(repository.versions().await.unwrap(), []);
     sink.well();
-    files.back_up(&repository, 2_000).await.unwrap();
+    // One pack at least was through.
+    let stored = sink.bytes();
+    assert!(stored > 15 << 20, "only {stored} bytes were stored");
+    let version = files.back_up(&repository, 2_000).await.unwrap();
+    assert!(version.added < 25 << 20, "{} bytes were stored again", version.added);
+    assert!(sink.bytes() < 42 << 20, "{} bytes are kept of 40 MiB", sink.bytes());
     assert_eq!(repository.check(CheckDepth::Everything).await.unwrap().problems, Vec::<String>::new());
 }
 
-/// A source that never ends by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_because_of_its_limit_ends_soon_when_it_is_cancelled() {
+    let sink = MemorySink::new();
+    let (key, _) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
+    let slow = RepositoryOptions { bytes_per_second: Some(1) };
+    let repository = repositories().open(Arc::clone(&sink) as _, Unlock::Key(key), slow).await.unwrap();
+    let progress = Arc::new(BackupProgress::default());
+    let cancel = Arc::clone(&progress);
+    // What comes after the first pack would wait for days.
+    sink.judged(move |call, name| {
+        if call == Call::Put && name.starts_with("data/") {
+            cancel.cancel();
+        }
+        None
+    });
+    let files = small();
+    let at = warbler_domain::Timestamp::from_millis(1);
+    let error = repository.snapshot(at, files.source(), progress).await.unwrap_err();
+    assert!(matches!(error, BackupError::Cancelled), "{error:?}");
+}
+
+/// A source that never ends by itself: the files that were put into it grow in number.
 struct Slow(Files);
 
 #[async_trait::async_trait]

@@ -51,7 +51,7 @@ impl Files {
         self.files[&PathBuf::from(path)].bytes.clone()
     }
 
-    fn source(&self) -> Box<dyn BackupSource> {
+    pub(crate) fn source(&self) -> Box<dyn BackupSource> {
         let files: Vec<_> = self.files.iter().map(|(path, file)| (path.clone(), file.clone())).collect();
         Box::new(Given { files: files.into_iter(), opened: Arc::clone(&self.opened), left: self.fails_at })
     }
