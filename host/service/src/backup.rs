@@ -75,6 +75,8 @@ struct Inner {
 /// Work on a tenant's repository.
 struct UnderWay {
     what: &'static str,
+    /// The restore that it is, if it is that of a whole tenant.
+    job: Option<uuid::Uuid>,
     since: Timestamp,
     progress: Arc<BackupProgress>,
 }
@@ -116,12 +118,22 @@ impl Inner {
 
     /// The tenant's turn, unless something is under way.
     fn turn(self: &Arc<Self>, tenant: TenantId, what: &'static str) -> Option<Turn> {
+        self.turn_of(tenant, what, None)
+    }
+
+    /// The same, for a restore that others ask about by its identifier.
+    fn turn_of(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        what: &'static str,
+        job: impl Into<Option<uuid::Uuid>>,
+    ) -> Option<Turn> {
         let mut under_way = self.under_way.lock();
         if under_way.contains_key(&tenant) {
             return None;
         }
         let progress = Arc::new(BackupProgress::default());
-        let work = UnderWay { what, since: self.core.now(), progress: Arc::clone(&progress) };
+        let work = UnderWay { what, job: job.into(), since: self.core.now(), progress: Arc::clone(&progress) };
         under_way.insert(tenant, Arc::new(work));
         Some(Turn { inner: Arc::clone(self), tenant, progress })
     }

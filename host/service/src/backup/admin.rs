@@ -99,8 +99,9 @@ impl Backups {
     pub async fn status(&self, caller: &Caller) -> Result<BackupStatus, ServiceError> {
         caller.require(Right::ManageBackups)?;
         let (scope, state) = (caller.scope(), &*self.inner.core.ports.state);
-        let (ledger, policy) = (ledger::ledger(state, scope).await?, ledger::policy(state, scope).await?);
+        // First, so that whoever sees that nothing is under way also sees what came of it.
         let running = self.inner.under_way.lock().get(&scope.tenant()).map(Arc::clone);
+        let (ledger, policy) = (ledger::ledger(state, scope).await?, ledger::policy(state, scope).await?);
         Ok(BackupStatus {
             has_sink: self.inner.has_sink(scope.tenant()),
             sinks: self.inner.sink_states(scope).await?,

@@ -114,8 +114,9 @@ impl Backups {
         let core = &self.inner.core;
         let repository = self.inner.open(caller.scope()).await.map_err(refused)?;
         read::manifest(&*repository, version).await.map_err(refused)?;
-        let turn = self.inner.turn(caller.tenant(), "restore").ok_or(BUSY)?;
-        let job = RestoreJob::new(core.ports.ids.next(), version, caller.user(), core.now());
+        let id = core.ports.ids.next();
+        let turn = self.inner.turn_of(caller.tenant(), "restore", id).ok_or(BUSY)?;
+        let job = RestoreJob::new(id, version, caller.user(), core.now());
         let told = entry(caller, "backup.restore.tenant").subject("version", &version).subject("restore", &job.id);
         let write = records::put(key(job.id), &job, Expect::Absent)?;
         core.audit.commit(caller.scope(), vec![write], told).await?;
@@ -134,8 +135,11 @@ impl Backups {
     pub async fn restore_job(&self, caller: &Caller, id: uuid::Uuid) -> Result<RestoreJob, ServiceError> {
         caller.require(Right::ManageBackups)?;
         let state = &*self.inner.core.ports.state;
-        let found = records::get(state, caller.scope(), &key(id), "restore").await?;
-        found.map(|(job, _)| job).ok_or(ServiceError::NotFound { what: "restore" })
+        let found = records::get::<RestoreJob>(state, caller.scope(), &key(id), "restore").await?;
+        let (job, _) = found.ok_or(ServiceError::NotFound { what: "restore" })?;
+        // Its end is set down before its turn is over. Whoever hears of the end can begin the next work at once.
+        let is_under_way = self.inner.under_way.lock().get(&caller.tenant()).is_some_and(|work| work.job == Some(id));
+        Ok(if is_under_way { RestoreJob { state: RestoreState::Running, failure: None, ..job } } else { job })
     }
 }
 
@@ -148,7 +152,10 @@ impl Inner {
             if job.state != RestoreState::Running {
                 continue;
             }
-            let Some(turn) = self.turn(scope.tenant(), "restore") else { continue };
+            let Some(turn) = self.turn_of(scope.tenant(), "restore", job.id) else { continue };
+            // It may have come to its end since it was looked at.
+            let kept = records::get::<RestoreJob>(&*self.core.ports.state, scope, &key(job.id), "restore").await?;
+            let Some((job, _)) = kept.filter(|(job, _)| job.state == RestoreState::Running) else { continue };
             let (inner, scope) = (Arc::clone(self), *scope);
             self.core.tasks.spawn(async move {
                 inner.carry_out(&scope, job, Arc::clone(&turn.progress)).await;
