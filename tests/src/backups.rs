@@ -25,7 +25,14 @@ const LOOKS: usize = 60_000;
 /// The configuration of a host with backups into `folder`, and limits that no test runs into.
 #[must_use]
 pub fn configuration(folder: &Path) -> String {
-    format!("{LIMITS}[plugins.folders]\nbackups = '{}'\n", folder.display())
+    configuration_with(&[("backups", folder)])
+}
+
+/// The same, with other folders for backups, each by a name.
+#[must_use]
+pub fn configuration_with(folders: &[(&str, &Path)]) -> String {
+    let lines = folders.iter().map(|(name, folder)| format!("{name} = '{}'\n", folder.display()));
+    format!("{LIMITS}[plugins.folders]\n{}", lines.collect::<String>())
 }
 
 /// A tenant's backups, as its owner sees them, and the folder that they are in.
@@ -119,6 +126,21 @@ impl Backups {
         versions_in(&self.status().await?)
     }
 
+    /// Waits until `is_so` of how they stand, and tells how they stand then.
+    ///
+    /// # Errors
+    /// It does not become so for minutes.
+    pub async fn until(&self, is_so: impl Fn(&Value) -> bool) -> Result<Value> {
+        for _ in 0..LOOKS {
+            let status = self.status().await?;
+            if is_so(&status) {
+                return Ok(status);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        bail!("what is waited for does not come: {}", self.status().await?)
+    }
+
     /// Begins a run.
     ///
     /// # Errors
@@ -132,14 +154,7 @@ impl Backups {
     /// # Errors
     /// Something is under way for minutes.
     pub async fn at_rest(&self) -> Result<Value> {
-        for _ in 0..LOOKS {
-            let status = self.status().await?;
-            if status.get("running").is_some_and(Value::is_null) {
-                return Ok(status);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        bail!("something is under way with the backups and does not end")
+        self.until(|status| status.get("running").is_some_and(Value::is_null)).await
     }
 
     /// Makes a version, and gives its identifier.
@@ -165,6 +180,25 @@ impl Backups {
         let failure = status.get("failure").filter(|failure| !failure.is_null());
         let failure = failure.with_context(|| format!("the backup succeeded: {status}"))?;
         Ok((text(failure, "code")?.to_owned(), text(failure, "text")?.to_owned()))
+    }
+
+    /// Heals mirrored sinks, and tells how they stand then.
+    ///
+    /// # Errors
+    /// The host refused.
+    pub async fn heal(&self) -> Result<Value> {
+        self.owner.post("/v1/admin/backups/heal", json!({})).await?.with(202)?;
+        self.at_rest().await
+    }
+
+    /// What the audit log has of an action, the newest first.
+    ///
+    /// # Errors
+    /// The host refused.
+    pub async fn told(&self, action: &str) -> Result<Vec<Value>> {
+        let audit = self.owner.get("/v1/admin/audit?limit=200").await?.with(200)?;
+        let entries = audit.get("entries").and_then(Value::as_array).context("no entries")?;
+        Ok(entries.iter().filter(|entry| entry.get("action").is_some_and(|of| of == action)).cloned().collect())
     }
 
     /// Asks for everything to be read, and gives the problems that the host finds.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, text};
 use crate::host::Host;
-use crate::packages;
+use crate::packages::{self, Packed};
 
 /// The password of everybody, everywhere in tests and demos.
 pub const PASSWORD: &str = "sample-password-for-the-demo";
@@ -92,11 +92,17 @@ impl Tenant {
     /// # Errors
     /// It was not built, or the host refused.
     pub async fn install_bundled(&self, name: &str, extra: Value) -> Result<Value> {
-        let package = packages::bundled(name)?;
+        self.install(&packages::bundled(name)?, extra).await.with_context(|| format!("installing {name}"))
+    }
+
+    /// Installs a package and grants what it asks for; `extra` goes into the request.
+    ///
+    /// # Errors
+    /// The host refused.
+    pub async fn install(&self, package: &Packed, extra: Value) -> Result<Value> {
         let mut body = package.request(&extra)?;
         body.as_object_mut().context("no object")?.insert("grants".to_owned(), package.asks()?);
-        let answer = self.owner.post("/v1/admin/plugins", body).await?;
-        answer.with(201).with_context(|| format!("installing {name}"))
+        self.owner.post("/v1/admin/plugins", body).await?.with(201)
     }
 }
 
