@@ -100,7 +100,9 @@ async fn a_sink_that_was_away_is_told_of_and_healed_and_then_stands_in_for_the_o
     assert_eq!((&scene.second().await["current"], &scene.second().await["behind_since"]), (&json!(true), &json!(null)));
 
     let mut socket = scene.acme.owner.connect(json!({})).await.unwrap();
-    scene.switch("deactivate").await;
+    // The second disk is not there any more.
+    let aside = folder.path().join("aside");
+    fs::rename(other.path(), &aside).unwrap();
     scene.say("while one is away", 30).await;
     let second = scene.backups().run().await.unwrap();
     let behind = scene.second().await;
@@ -114,7 +116,7 @@ async fn a_sink_that_was_away_is_told_of_and_healed_and_then_stands_in_for_the_o
     assert!(told[0].to_string().contains(&scene.sinks[1]), "{told:?}");
 
     // Back again it is still behind, until it is healed.
-    scene.switch("activate").await;
+    fs::rename(&aside, other.path()).unwrap();
     assert_eq!(scene.second().await["behind_since"], behind["behind_since"]);
     assert!(scene.held(0) != scene.held(1));
     let told = scene.backups().told("backup.sink.healed").await.unwrap().len();

@@ -16,6 +16,7 @@ mod digest;
 mod heal;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::Patience;
 use crate::throttle::Throttle;
 
 pub(crate) use digest::is_named_by_digest;
+pub(crate) use traffic::Traffic;
 
 /// Most blobs in one list, as the contract of sinks says.
 const PAGE: usize = 1_000;
@@ -58,6 +60,8 @@ pub(crate) struct Mirror {
     patience: Patience,
     /// What healing is held to.
     throttle: Option<Throttle>,
+    /// What this host writes to the sinks, through whichever mirror.
+    writes: Vec<Arc<traffic::Writes>>,
 }
 
 impl Mirror {
@@ -76,12 +80,18 @@ impl Mirror {
         }
         let require = require.clamp(1, sinks.len());
         let patience = Patience { attempts: 1, first: Duration::ZERO, longest: Duration::ZERO };
-        Some(Self { sinks, ledger, require, verify, patience, throttle: None })
+        let writes = Traffic::default().of(&sinks);
+        Some(Self { sinks, ledger, require, verify, patience, throttle: None, writes })
     }
 
     /// The same, with so much patience before a sink counts as behind, and healing held to a limit.
     pub(crate) fn patient(self, patience: Patience, throttle: Option<Throttle>) -> Self {
         Self { patience, throttle, ..self }
+    }
+
+    /// The same, beside other mirrors of these sinks.
+    pub(crate) fn beside(self, traffic: &Traffic) -> Self {
+        Self { writes: traffic.of(&self.sinks), ..self }
     }
 
     /// The sinks that are believed.
@@ -117,6 +127,7 @@ impl Mirror {
     where
         F: Future<Output = Result<(), HookError>>,
     {
+        let _writing = traffic::begin(&self.writes);
         let state = self.ledger.load().await?;
         let current = self.current(&state)?;
         let outcomes = join_all(current.into_iter().map(async |sink| (sink, self.patiently(sink, &call).await))).await;
@@ -190,6 +201,7 @@ impl BackupSink for Mirror {
     /// only said if every current sink says so.
     async fn get(&self, name: &str, offset: u64, length: u64) -> Result<Option<Bytes>, HookError> {
         let (mut error, mut without) = (None, Vec::new());
+        let quiet = traffic::quiet(&self.writes);
         let state = self.ledger.load().await?;
         for sink in self.current(&state)? {
             match sink.sink.get(name, offset, length).await {
@@ -200,6 +212,8 @@ impl BackupSink for Mirror {
                         without.push(sink);
                         continue;
                     }
+                    // What is written or deleted meanwhile is in some of them a moment before it is in the others.
+                    without.retain(|_| quiet.is_some() && quiet == traffic::quiet(&self.writes));
                     for sink in without {
                         self.suspect(sink, name).await?;
                     }

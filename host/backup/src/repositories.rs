@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::Patience;
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
-use crate::mirror::{Mirror, is_named_by_digest};
+use crate::mirror::{Mirror, Traffic, is_named_by_digest};
 use crate::repository::ResticRepository;
 use crate::throttle::Throttle;
 
@@ -35,16 +35,18 @@ const TREE_PACK: u64 = 4 * 1024 * 1024;
 const MIRRORED: u32 = 4;
 
 /// Repositories in the restic format.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ResticRepositories {
     patience: Patience,
+    /// What goes to mirrored sinks.
+    traffic: Traffic,
 }
 
 impl ResticRepositories {
     /// Repositories over sinks that are asked as patiently as this.
     #[must_use]
-    pub const fn new(patience: Patience) -> Self {
-        Self { patience }
+    pub fn new(patience: Patience) -> Self {
+        Self { patience, ..Self::default() }
     }
 }
 
@@ -190,6 +192,7 @@ impl BackupRepositories for ResticRepositories {
         let mirror = Mirror::new(sinks, ledger, require, is_named_by_digest);
         let mirror = mirror.ok_or_else(|| internal("a mirror needs two sinks at least, each named once"))?;
         let patience = Patience { attempts: self.patience.attempts.min(MIRRORED), ..self.patience };
-        Ok(Arc::new(mirror.patient(patience, options.bytes_per_second.map(Throttle::new))))
+        let mirror = mirror.patient(patience, options.bytes_per_second.map(Throttle::new));
+        Ok(Arc::new(mirror.beside(&self.traffic)))
     }
 }

@@ -317,3 +317,55 @@ async fn a_sink_that_was_taken_away_and_joins_again_is_given_what_it_missed() {
     assert!(fresh.behind().is_empty());
     assert_eq!(book.behind().len(), 0);
 }
+
+/// Takes a blob only once it is let.
+struct Hesitant(Arc<Sink>, tokio::sync::Semaphore);
+
+#[async_trait]
+impl BackupSink for Hesitant {
+    async fn put(&self, name: &str, bytes: Bytes) -> Result<(), HookError> {
+        let _let = self.1.acquire().await.unwrap();
+        self.0.put(name, bytes).await
+    }
+
+    async fn get(&self, name: &str, offset: u64, length: u64) -> Result<Option<Bytes>, HookError> {
+        self.0.get(name, offset, length).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<BlobEntry>, HookError> {
+        self.0.list(prefix, after).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), HookError> {
+        self.0.delete(name).await
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_read_while_it_is_written_makes_no_sink_look_behind() {
+    let (one, other, book, _) = mirror(1).await;
+    let (traffic, slow) = (Traffic::default(), Arc::new(Hesitant(Arc::clone(&one), tokio::sync::Semaphore::new(0))));
+    let beside = || {
+        let sinks = [("one", Arc::clone(&slow) as Arc<dyn BackupSink>), ("other", Arc::clone(&other) as _)];
+        let sinks = sinks.map(|(id, sink)| MirroredSink { id: id.into(), sink });
+        Mirror::new(sinks.into(), Arc::clone(&book) as _, 1, hash_named).unwrap().beside(&traffic)
+    };
+    let (writer, reader) = (beside(), beside());
+    let name = name_of(b"under way");
+    let written = async { writer.put(&name, Bytes::from_static(b"under way")).await.unwrap() };
+    let read = async {
+        while other.names().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(reader.get(&name, 0, WHOLE).await.unwrap().unwrap(), "under way");
+        assert_eq!(book.behind(), [""; 0]);
+        slow.1.add_permits(1);
+    };
+    tokio::join!(written, read);
+    // Afterwards, what is not there is lost.
+    reader.get(&name, 0, WHOLE).await.unwrap();
+    assert_eq!(book.behind(), [""; 0]);
+    one.blobs.lock().clear();
+    reader.get(&name, 0, WHOLE).await.unwrap();
+    assert_eq!(book.behind(), ["one"]);
+}
