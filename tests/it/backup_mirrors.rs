@@ -33,9 +33,9 @@ impl Scene {
         let both = [Backups::of(&host, &acme, one).await.unwrap(), Backups::of(&host, &acme, other).await.unwrap()];
         both[0].decide(json!({})).await.unwrap();
         let package = packages::bundled("backup-dir").unwrap();
-        let second = package.renamed("backup-dir-again").unwrap();
         let first = acme.install(&package, json!({"config": {"folder": "one"}})).await.unwrap();
-        let second = acme.install(&second, json!({"config": {"folder": "other"}})).await.unwrap();
+        let again = json!({"config": {"folder": "other"}, "label": "again"});
+        let second = acme.install(&package, again).await.unwrap();
         let sinks = [first, second].map(|installed| installed["plugin"]["id"].as_str().unwrap().to_owned());
         both[0].decide(json!({"sinks": sinks, "require": require})).await.unwrap();
         both[0].let_passphrase().await.unwrap();

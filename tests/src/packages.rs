@@ -53,16 +53,6 @@ impl Packed {
         sign(embed_manifest(&self.bytes, &manifest)?)
     }
 
-    /// The same component under another name, signed anew: a tenant has one installation of each name.
-    ///
-    /// # Errors
-    /// The package cannot be read, or not signed.
-    pub fn renamed(&self, name: &str) -> Result<Self> {
-        let mut manifest = Package::read(&self.bytes, &Limits::default())?.manifest().clone();
-        manifest.name = name.parse()?;
-        sign(embed_manifest(&self.bytes, &manifest)?)
-    }
-
     /// The same package with one byte of its code changed.
     #[must_use]
     pub fn tampered(&self) -> Self {

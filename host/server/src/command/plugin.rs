@@ -48,6 +48,9 @@ pub(crate) struct Install {
     /// What happens to a message when it fails: closed (held), open (passed) or lexicon.
     #[arg(long)]
     fail_policy: Option<String>,
+    /// Installs a plugin of which there is one already once more, under this label: a second sink, another filter.
+    #[arg(long)]
+    label: Option<String>,
     #[command(flatten)]
     server: Server,
 }
@@ -55,7 +58,7 @@ pub(crate) struct Install {
 /// One installation.
 #[derive(Debug, Args)]
 pub(crate) struct One {
-    /// The plugin's name, or the installation's identifier.
+    /// The plugin's name, with a label NAME/LABEL, or the installation's identifier.
     plugin: String,
     #[command(flatten)]
     server: Server,
@@ -92,8 +95,10 @@ impl Install {
                 extra.insert(name.to_owned(), parse(&value).with_context(|| format!("--{name}"))?);
             }
         }
-        if let Some(policy) = self.fail_policy {
-            extra.insert("fail_policy".to_owned(), policy.into());
+        for (name, value) in [("fail_policy", self.fail_policy), ("label", self.label)] {
+            if let Some(value) = value {
+                extra.insert(name.to_owned(), value.into());
+            }
         }
         body.as_object_mut().context("the request is no object")?.append(&mut extra);
         let client = self.server.client()?;
@@ -159,6 +164,10 @@ async fn list(client: &Client) -> anyhow::Result<()> {
         print::json(&answer);
         return Ok(());
     }
+    let rows = print::list(&answer, "plugins").into_iter().map(|mut row| {
+        row["plugin"] = name(&row).into();
+        row
+    });
     let columns = [
         ("PLUGIN", "/plugin"),
         ("VERSION", "/version"),
@@ -166,15 +175,21 @@ async fn list(client: &Client) -> anyhow::Result<()> {
         ("ON FAILURE", "/fail_policy"),
         ("ID", "/id"),
     ];
-    print::table(&print::list(&answer, "plugins"), &columns);
+    print::table(&rows.collect::<Vec<_>>(), &columns);
     Ok(())
 }
 
 async fn find(client: &Client, plugin: &str) -> anyhow::Result<String> {
     let answer = client.get("/v1/admin/plugins").await?;
     let plugins = print::list(&answer, "plugins");
-    let is_it = |row: &&Value| [cell(row, "/id"), cell(row, "/plugin")].iter().any(|name| name == plugin);
+    let is_it = |row: &&Value| cell(row, "/id") == plugin || name(row) == plugin;
     plugins.iter().find(is_it).map(|row| cell(row, "/id")).with_context(|| format!("there is no plugin {plugin}"))
+}
+
+/// What an installation is called: PLUGIN, or PLUGIN/LABEL.
+fn name(row: &Value) -> String {
+    let plugin = cell(row, "/plugin");
+    row.pointer("/label").and_then(Value::as_str).map_or_else(|| plugin.clone(), |label| format!("{plugin}/{label}"))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::install::{Draft, check_asked, check_granted};
 use super::rack::Running;
 use super::record::{CallLimits, Edition, Record, Wish, record_key};
-use super::{Adjustment, Inner, Installed, PluginView, Plugins, config, packages, storage};
+use super::{Adjustment, Inner, Installed, PluginView, Plugins, config, storage};
 use crate::audit::NewEntry;
 use crate::plugin_author::{Author, apart};
 use crate::plugin_error::Step;
@@ -253,7 +253,7 @@ impl Inner {
         draft.rack.remove(id);
         self.switch(scope.tenant(), &draft.rack);
         for edition in draft.record.editions() {
-            packages::forget(&self.ports.blobs, scope, edition.blob).await;
+            self.forget_package(&draft.rack, scope, edition.blob).await;
         }
         storage::clear(&self.ports.state, scope, id).await?;
         Ok(())

@@ -102,7 +102,7 @@ fn live_hook<H: ?Sized>(
     let (Running::Loaded(plugin), Some(edition)) = (&live.running, &live.record.current) else { return None };
     Some(LiveHook {
         installation: live.record.id,
-        plugin: live.record.plugin.clone(),
+        plugin: live.record.name(),
         version: edition.version(),
         granted: edition.granted.clone(),
         config: edition.config.clone(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use warbler_domain::{Expect, HookLimits, InstallationId, Instances, Right, StateWrite};
-use warbler_package::{Granted, Package, check_upgrade};
+use warbler_domain::{Expect, HookLimits, InstallationId, Instances, Right, StateWrite, TenantScope};
+use warbler_package::{Digest, Granted, Hook, Package, check_upgrade};
 
 use super::log::LogRing;
 use super::rack::{Live, Rack, Running};
@@ -19,6 +19,9 @@ use crate::{Caller, ServiceError};
 /// Between the places of two filters that were installed one after the other, so that there is room for
 /// others in between.
 const ORDER_STEP: i32 = 10;
+
+/// Longest label, in bytes.
+const LABEL: usize = 32;
 
 /// What is about to be put into the place of an installation's record.
 pub(super) struct Draft {
@@ -86,7 +89,8 @@ impl Inner {
         let checked = self.verify(&request.package, &request.signatures, policy, now.as_millis());
         let (verified, signers) = checked.await?;
         let package = verified.into_package();
-        let live = rack.named(package.name().as_str());
+        check_label(request.label.as_deref(), &package)?;
+        let live = rack.named(package.name().as_str(), request.label.as_deref());
         let record = live.as_ref().map(|live| &*live.record);
         if let Some(record) = record {
             check_versions(record, &package, request.allow_downgrade)?;
@@ -128,9 +132,9 @@ impl Inner {
         request: &InstallRequest,
         candidate: &Candidate,
     ) -> Result<Draft, ServiceError> {
-        let mut draft = match rack.named(candidate.package.name().as_str()) {
+        let mut draft = match rack.named(candidate.package.name().as_str(), request.label.as_deref()) {
             Some(live) => self.open_draft(author, rack, live.record.id).await?,
-            None => self.new_draft(rack, candidate)?,
+            None => self.new_draft(rack, request, candidate)?,
         };
         if let Some(policy) = request.fail_policy {
             draft.record.fail_policy = policy;
@@ -141,7 +145,12 @@ impl Inner {
         Ok(draft)
     }
 
-    fn new_draft(&self, rack: Arc<Rack>, candidate: &Candidate) -> Result<Draft, ServiceError> {
+    fn new_draft(
+        &self,
+        rack: Arc<Rack>,
+        request: &InstallRequest,
+        candidate: &Candidate,
+    ) -> Result<Draft, ServiceError> {
         if rack.len() >= INSTALLATIONS {
             let text = format!("there are {INSTALLATIONS} installations, the most that there may be");
             return Err(PluginError::refused(Step::Verify, "too-many-installations", text).into());
@@ -151,6 +160,7 @@ impl Inner {
         let record = Record {
             id: InstallationId::from_uuid(self.ports.ids.next()),
             plugin: candidate.package.name().to_string(),
+            label: request.label.clone(),
             order: last.map_or(0, |last| last.saturating_add(ORDER_STEP)),
             fail_policy: crate::filters::FailPolicy::default(),
             instances: Instances::default(),
@@ -200,8 +210,7 @@ impl Inner {
     ) -> Result<Installed, ServiceError> {
         let Candidate { bytes, package, mut edition, waits } = candidate;
         edition.blob = packages::put(&self.ports.blobs, &author.scope, &bytes).await?;
-        let (blob, id) = (edition.blob, draft.record.id);
-        let was_kept = draft.record.editions().any(|kept| kept.blob == blob);
+        let (blob, id, rack) = (edition.blob, draft.record.id, Arc::clone(&draft.rack));
         let entry = NewEntry::new(author.actor.clone(), if waits { "plugin.propose" } else { "plugin.install" })
             .subject("installation", &id)
             .detail("plugin", edition.manifest.name.as_str())
@@ -218,8 +227,8 @@ impl Inner {
             draft.record.promote(edition);
             self.settle(author, draft, Some((bytes, package)), entry).await
         };
-        if placed.is_err() && !was_kept {
-            packages::forget(&self.ports.blobs, &author.scope, blob).await;
+        if placed.is_err() {
+            self.forget_package(&rack, &author.scope, blob).await;
         }
         let mut installed = placed?;
         installed.steps.splice(..0, [Step::Verify, Step::Probe, Step::Configuration]);
@@ -297,9 +306,18 @@ impl Inner {
         draft.rack.put(live.clone());
         self.switch(scope.tenant(), &draft.rack);
         for blob in dropped {
-            packages::forget(&self.ports.blobs, scope, blob).await;
+            self.forget_package(&draft.rack, scope, blob).await;
         }
         Ok(Installed { plugin: self.view(scope, &live).await?, steps })
+    }
+}
+
+impl Inner {
+    /// Forgets a package, unless an installation of the tenant still needs it.
+    pub(super) async fn forget_package(&self, rack: &Rack, scope: &TenantScope, blob: Digest) {
+        if !rack.needs(blob) {
+            packages::forget(&self.ports.blobs, scope, blob).await;
+        }
     }
 }
 
@@ -352,6 +370,25 @@ fn check_versions(record: &Record, package: &Package, allow_downgrade: bool) -> 
         };
         let is_current = record.current.as_ref().is_some_and(|current| current.digest == edition.digest);
         check_upgrade(&known, &package.release(), allow_downgrade || !is_current)?;
+    }
+    Ok(())
+}
+
+/// Whether there may be an installation of this plugin with this label. Only those may be several that nobody looks up by
+/// their plugin's name: an agent is a member with that name, and devices name their push provider by it.
+fn check_label(label: Option<&str>, package: &Package) -> Result<(), ServiceError> {
+    let Some(label) = label else { return Ok(()) };
+    let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !(1..=LABEL).contains(&label.len()) || !label.bytes().all(is_fit) {
+        let problem = format!("must be 1 to {LABEL} lower-case letters, digits and hyphens");
+        return Err(ServiceError::Invalid { field: "label", problem, limit: Some(LABEL as u64) });
+    }
+    let may_be_several = |hook: &Hook| matches!(hook, Hook::ContentFilter | Hook::BackupSink);
+    if !package.manifest().hooks.iter().all(may_be_several) {
+        return Err(ServiceError::invalid(
+            "label",
+            "is for plugins that are filters or backup sinks, and nothing else",
+        ));
     }
     Ok(())
 }

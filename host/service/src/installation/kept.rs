@@ -80,7 +80,7 @@ impl KeptInstallation {
     /// The plugin's name and version, for people.
     pub(crate) fn name(&self) -> String {
         let version = self.record.current.as_ref().map(super::record::Edition::version).unwrap_or_default();
-        format!("{} {version}", self.record.plugin)
+        format!("{} {version}", self.record.name())
     }
 
     /// SHA-256 of its package, in hex.
@@ -110,7 +110,8 @@ impl KeptInstallation {
         package: Option<Bytes>,
     ) -> Result<Option<InstallationId>, ServiceError> {
         let present = all(state, scope).await?;
-        let is_there = |record: &Record| record.id == self.record.id || record.plugin == self.record.plugin;
+        let name = self.record.name();
+        let is_there = |record: &Record| record.id == self.record.id || record.name() == name;
         if present.len() >= INSTALLATIONS || present.iter().any(is_there) {
             return Ok(None);
         }

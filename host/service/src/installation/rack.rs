@@ -56,8 +56,15 @@ impl Rack {
         self.lives.read().get(&installation).cloned()
     }
 
-    pub(super) fn named(&self, plugin: &str) -> Option<Live> {
-        self.lives.read().values().find(|live| live.record.plugin == plugin).cloned()
+    /// The installation of a plugin that has this label, or none.
+    pub(super) fn named(&self, plugin: &str, label: Option<&str>) -> Option<Live> {
+        let is_it = |record: &Record| record.plugin == plugin && record.label.as_deref() == label;
+        self.lives.read().values().find(|live| is_it(&live.record)).cloned()
+    }
+
+    /// Whether any installation has a version whose package is kept under `blob`.
+    pub(super) fn needs(&self, blob: Digest) -> bool {
+        self.lives.read().values().any(|live| live.record.editions().any(|edition| edition.blob == blob))
     }
 
     pub(super) fn all(&self) -> Vec<Live> {

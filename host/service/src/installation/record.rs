@@ -1,5 +1,5 @@
-//! What is kept of an installation: one record per plugin and tenant, with the version in use, the one
-//! before it, and one that waits for approval.
+//! What is kept of an installation: a record with the version in use, the one before it, and one that waits for
+//! approval. A tenant has one of each plugin, or several that labels tell apart.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -33,6 +33,9 @@ pub(super) enum Wish {
 pub(super) struct Record {
     pub(super) id: InstallationId,
     pub(super) plugin: String,
+    /// Tells it from others of the same plugin; the first one has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<String>,
     /// Its place among the filters; of equal ones, the older installation comes first.
     pub(super) order: i32,
     pub(super) fail_policy: FailPolicy,
@@ -124,6 +127,11 @@ impl From<CallLimits> for HookLimits {
 impl Record {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
         serde_json::from_slice(bytes).map_err(|_| StoreError::Corrupt { what: "installation" })
+    }
+
+    /// What people call it: the plugin's name, and its label behind a slash if it has one.
+    pub(super) fn name(&self) -> String {
+        self.label.as_ref().map_or_else(|| self.plugin.clone(), |label| format!("{}/{label}", self.plugin))
     }
 
     /// Whether a live version of it belongs into the chain of filters.

@@ -31,6 +31,9 @@ pub struct InstallRequest {
     pub order: Option<i32>,
     /// Secrets to store before its first start, by name.
     pub secrets: BTreeMap<String, Zeroizing<String>>,
+    /// Tells it from other installations of the same plugin: 1 to 32 lower-case letters, digits and hyphens. For plugins
+    /// that are filters or backup sinks, and nothing else; without one it is the plugin's first installation.
+    pub label: Option<String>,
     /// Whether an older version may take the place of a newer one.
     pub allow_downgrade: bool,
     /// Whether to leave it inactive after its checks. What is there already stays as it is until
@@ -95,6 +98,8 @@ pub struct PluginView {
     pub id: InstallationId,
     /// The plugin's name.
     pub plugin: String,
+    /// What tells it from other installations of the same plugin.
+    pub label: Option<String>,
     /// The version in use, or the one that waits if there is none.
     pub version: String,
     /// SHA-256 of its package.
@@ -183,6 +188,7 @@ pub(super) fn view(live: &Live, stored_secrets: &BTreeSet<String>) -> Option<Plu
     Some(PluginView {
         id: record.id,
         plugin: record.plugin.clone(),
+        label: record.label.clone(),
         version: edition.version(),
         digest: edition.digest,
         size: edition.size,

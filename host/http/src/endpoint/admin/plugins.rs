@@ -67,6 +67,9 @@ struct Install {
     /// Secrets to store before its first start, by name.
     #[serde(default)]
     secrets: BTreeMap<String, String>,
+    /// Tells it from other installations of the same plugin: 1 to 32 lower-case letters, digits and hyphens. For filters
+    /// and backup sinks alone; without one it is the plugin's first installation.
+    label: Option<String>,
     /// Whether an older version may take the place of a newer one.
     #[serde(default)]
     allow_downgrade: bool,
@@ -387,6 +390,7 @@ impl TryFrom<Install> for InstallRequest {
             fail_policy: install.fail_policy.map(Into::into),
             order: install.order,
             secrets: secrets.collect(),
+            label: install.label,
             allow_downgrade: install.allow_downgrade,
             inactive: install.inactive,
         })

@@ -93,3 +93,48 @@ async fn without_a_version_before_there_is_nothing_to_go_back_to() {
     let missing = plugins.activate(&world.admin, id, Some("9.9.9".into())).await;
     assert!(matches!(missing, Err(ServiceError::NotFound { what: "version" })));
 }
+
+#[tokio::test]
+async fn a_plugin_is_installed_more_than_once_under_labels_and_each_lives_by_itself() {
+    let mut world = World::new().await;
+    let signed = world.signed("words", "1.0.0");
+    let labelled = |label: &str, config| InstallRequest { label: Some(label.to_owned()), ..signed.request(config) };
+    let first = world.try_install(signed.request(json!({"do": "pass"}))).await.unwrap().plugin;
+    let second = world.try_install(labelled("strict", json!({"do": "hold"}))).await.unwrap().plugin;
+    assert_ne!(first.id, second.id);
+    assert_eq!((first.label.as_deref(), second.label.as_deref()), (None, Some("strict")));
+    assert_eq!(verdict(&world, "bad").await, Strength::Hold);
+
+    // The next version of one leaves the other, and what goes with one the other keeps.
+    let next = InstallRequest { label: second.label.clone(), ..world.signed("words", "1.1.0").request(json!({})) };
+    assert_eq!(world.try_install(next).await.unwrap().plugin.id, second.id);
+    assert_eq!(
+        (view(&world, first.id).await.version, view(&world, second.id).await.version),
+        ("1.0.0".into(), "1.1.0".into())
+    );
+    world.try_install(labelled("third", json!({"do": "hold"}))).await.unwrap();
+    world.ext.plugins.remove(&world.admin, first.id).await.unwrap();
+    world.restart().await;
+    assert_eq!(view(&world, second.id).await.status, Status::Active);
+    let list = world.ext.plugins.list(&world.admin).await.unwrap().plugins;
+    let labels: Vec<_> = list.iter().map(|plugin| (plugin.label.as_deref(), &plugin.status)).collect();
+    assert_eq!(labels, [(Some("strict"), &Status::Active), (Some("third"), &Status::Active)]);
+    assert_eq!(verdict(&world, "bad").await, Strength::Hold);
+}
+
+#[tokio::test]
+async fn a_label_that_cannot_be_kept_is_refused() {
+    let world = World::new().await;
+    let signed = world.signed("words", "1.0.0");
+    let too_long = "a".repeat(33);
+    for label in ["", "Upper", "with space", "../up", &too_long] {
+        let request = InstallRequest { label: Some(label.to_owned()), ..signed.request(json!({})) };
+        let refused = world.try_install(request).await;
+        assert!(matches!(refused, Err(ServiceError::Invalid { field: "label", .. })), "{label:?}");
+    }
+    // Whoever is looked up by the plugin's name is there once.
+    let agent = json!({"hooks": ["agent"], "permissions": {}});
+    let agent = sign(&world.key, "helper", "1.0.0", &agent, &[]);
+    let request = InstallRequest { label: Some("other".into()), ..agent.request(json!({})) };
+    assert!(matches!(world.try_install(request).await, Err(ServiceError::Invalid { field: "label", .. })));
+}

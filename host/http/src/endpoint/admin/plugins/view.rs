@@ -40,6 +40,8 @@ pub(super) struct PluginView {
     id: InstallationId,
     /// The plugin's name.
     plugin: String,
+    /// What tells it from other installations of the same plugin.
+    label: Option<String>,
     /// The version in use, or the one that waits if there is none.
     version: String,
     /// SHA-256 of its package, in hex.
@@ -197,6 +199,7 @@ impl From<warbler_service::PluginView> for PluginView {
         Self {
             id: view.id,
             plugin: view.plugin,
+            label: view.label,
             version: view.version,
             digest: view.digest,
             size: view.size,
