@@ -165,7 +165,10 @@ async fn list(client: &Client) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows = print::list(&answer, "plugins").into_iter().map(|mut row| {
-        row["plugin"] = name(&row).into();
+        let name = name(&row);
+        if let Some(plugin) = row.pointer_mut("/plugin") {
+            *plugin = name.into();
+        }
         row
     });
     let columns = [
