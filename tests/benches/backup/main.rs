@@ -1,10 +1,11 @@
-//! Backups against `restic`: the same chat-like data, once in Warbler's repository through a sink in a folder, once by
-//! `restic` from files. Seconds, CPU seconds, peak memory and bytes stored, in the same run. Each phase is a process of
-//! its own, so that memory and CPU time are that phase's alone.
+//! Backups against `restic`: a host with chat-like data in its sealed store, whose versions go through the bundled sink
+//! into a folder, and `restic` on the files that a version holds. Seconds, CPU seconds, peak memory and bytes stored, in
+//! the same run. The host's memory is that of the whole process, its store's cache included.
 
 mod data;
-mod ours;
+mod fill;
 mod process;
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,11 +13,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use serde_json::json;
+use warbler_tests::backups::{PASSPHRASE, restic};
 
-use crate::data::Data;
 use crate::process::{Cost, measure};
-
-const PASSPHRASE: &str = "a passphrase for both";
+use crate::world::World;
 
 /// What to measure.
 #[derive(Debug, Parser)]
@@ -29,70 +29,84 @@ struct Options {
     quick: bool,
     /// How many MiB of data.
     #[arg(long)]
-    mib: Option<u64>,
-    /// One phase of our own, in a process of its own.
-    #[arg(long, hide = true, num_args = 3)]
-    phase: Option<Vec<String>>,
+    size: Option<u64>,
+    /// Only make versions, and restore no whole tenant.
+    #[arg(long)]
+    short: bool,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if let Some(phase) = &options.phase {
-        let [what, data, repository] = phase.as_slice() else { anyhow::bail!("a phase has three words") };
-        return ours::run(what, Path::new(data), Path::new(repository));
-    }
     let has_restic = Command::new("restic").arg("version").output().is_ok_and(|output| output.status.success());
     ensure!(has_restic, "there is no restic on this machine: cargo xtask setup");
-    let mib = options.mib.unwrap_or(if options.quick { 64 } else { 1024 });
+    tokio::runtime::Runtime::new()?.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> Result<()> {
+    let mib = options.size.unwrap_or(if options.quick { 64 } else { 1024 });
+    let bytes = mib << 20;
     let folder = tempfile::tempdir()?;
     let root = folder.path();
-    let data = Data::make(&root.join("data"), mib << 20).context("making the data")?;
-    println!("{mib} MiB of chat-like data in {} files", data.files()?);
-    let (mut rows, ours, theirs) = (Vec::new(), root.join("ours"), root.join("theirs"));
-    run_restic(&data, &theirs, &["init"])?;
-    phase("create", &data, &ours)?;
-    for (name, what, prepare) in [("first version", "backup", false), ("after 2 % changed", "backup", true)] {
-        if prepare {
-            data.change()?;
+    let theirs = Theirs { files: root.join("files"), repository: root.join("theirs"), root: root.to_owned() };
+    for folder in [root.join("sink"), theirs.files.clone()] {
+        std::fs::create_dir_all(folder)?;
+    }
+    println!("making {mib} MiB of data");
+    let world = World::make(&root.join("host"), &root.join("sink"), bytes).await?;
+    theirs.run(&["init"])?;
+    let (mut rows, ours) = (Vec::new(), world.backups.folder.clone());
+    for name in ["first version", "after 2 % changed"] {
+        if !rows.is_empty() {
+            world.talk_on(bytes).await?;
         }
-        let (mine, other) = (phase(what, &data, &ours)?, run_restic(&data, &theirs, &["backup", "."])?);
-        rows.push(Row { name, mine, other });
+        let mine = world.back_up().await?;
+        theirs.export(&ours)?;
+        rows.push(Row { name: name.to_owned(), mine, other: theirs.run(&["backup", "."])? });
     }
-    let stored = (data::size(&ours)?, data::size(&theirs)?);
-    let one = data.conversation();
-    let target = |name: &str| root.join(name).to_string_lossy().into_owned();
-    let (mine, other) = (
-        phase(&format!("one:{one}"), &data, &ours)?,
-        run_restic(&data, &theirs, &["restore", "latest", "--include", &format!("/{one}"), "--target", &target("o")])?,
-    );
-    rows.push(Row { name: "one conversation", mine, other });
-    let (mine, other) =
-        (phase("all", &data, &ours)?, run_restic(&data, &theirs, &["restore", "latest", "--target", &target("t")])?);
-    rows.push(Row { name: "everything", mine, other });
-    println!("{:<20} {:>28}   {:>28}", "", "warbler: s / CPU s / MiB", "restic: s / CPU s / MiB");
-    for Row { name, mine, other } in &rows {
-        println!("{name:<20} {mine:>28}   {other:>28}");
+    let stored = (data::size(&ours)?, data::size(&theirs.repository)?);
+    for id in world.conversations()? {
+        let (mine, messages) = world.restore(id).await?;
+        let target = root.join("one");
+        let (include, target) = (format!("/conversations/{id}"), target.to_string_lossy());
+        let other = theirs.run(&["restore", "latest", "--include", &include, "--target", &target])?;
+        rows.push(Row { name: format!("a conversation of {messages}"), mine, other });
     }
-    println!("stored: {} against {} bytes, {:.3}", stored.0, stored.1, share(stored.0, stored.1));
-    let [first, second, one, all] = rows.as_slice() else { anyhow::bail!("a phase is missing") };
-    let ratios = json!({
-        "first_to_restic": ratio(first.mine.seconds, first.other.seconds),
-        "first_to_incremental": ratio(first.mine.seconds, second.mine.seconds),
-        "stored_to_restic": share(stored.0, stored.1),
-        "everything_to_restic": ratio(all.mine.seconds, all.other.seconds),
-        "one_conversation_seconds": one.mine.seconds,
-        "peak_mib": rows.iter().map(|row| row.mine.peak_mib).fold(0.0, f64::max),
-    });
-    println!("{ratios:#}");
-    if let Some(path) = &options.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).collect();
-        std::fs::write(path, serde_json::to_vec_pretty(&json!({ "mib": mib, "rows": rows, "ratios": ratios }))?)?;
+    if !options.short {
+        let mine = world.restore_all(&root.join("again")).await?;
+        let target = root.join("all");
+        let other = theirs.run(&["restore", "latest", "--target", &target.to_string_lossy()])?;
+        rows.push(Row { name: "everything".to_owned(), mine, other });
     }
-    Ok(())
+    report(&rows, stored, mib, options.json.as_deref())
+}
+
+/// The other side.
+struct Theirs {
+    files: PathBuf,
+    repository: PathBuf,
+    root: PathBuf,
+}
+
+impl Theirs {
+    /// Gives `restic` the files that our newest version holds, which it reads from our own repository.
+    fn export(&self, ours: &Path) -> Result<()> {
+        let target = self.root.join("exported");
+        restic(ours, &["--no-lock", "restore", "latest", "--target", &target.to_string_lossy()])?
+            .context("there is no restic")?;
+        data::make_alike(&target, &self.files)?;
+        Ok(std::fs::remove_dir_all(target)?)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Cost> {
+        let mut command = Command::new("restic");
+        command.args(["--no-cache", "--quiet", "--repo"]).arg(&self.repository).args(arguments);
+        command.current_dir(&self.files).env("RESTIC_PASSWORD", PASSPHRASE);
+        measure(&mut command)
+    }
 }
 
 struct Row {
-    name: &'static str,
+    name: String,
     mine: Cost,
     other: Cost,
 }
@@ -103,24 +117,47 @@ impl Row {
     }
 }
 
+/// Prints the figures, and whether they are what they shall be.
+fn report(rows: &[Row], stored: (u64, u64), mib: u64, json: Option<&Path>) -> Result<()> {
+    println!("{:<26} {:>30}   {:>24}", "", "warbler: s / CPU s / MiB", "restic: s / CPU s / MiB");
+    for Row { name, mine, other } in rows {
+        println!("{name:<26} {mine:>30}   {other:>24}");
+    }
+    println!("stored: {} against {} bytes", stored.0, stored.1);
+    let [first, second, large, one, ..] = rows else { anyhow::bail!("a phase is missing") };
+    let peak = rows.iter().map(|row| row.mine.peak_mib).fold(0.0, f64::max);
+    let targets = [
+        Target { what: "first version, to restic's", is: ratio(first.mine.seconds, first.other.seconds), most: 0.75 },
+        Target { what: "second, to the first", is: ratio(second.mine.seconds, first.mine.seconds), most: 0.1 },
+        Target { what: "one conversation, seconds", is: one.mine.seconds, most: 1.0 },
+        Target { what: "one with much in it, seconds", is: large.mine.seconds, most: 1.0 },
+        Target { what: "peak memory, MiB", is: peak, most: 300.0 },
+        Target { what: "bytes stored, to restic's", is: share(stored), most: 1.05 },
+    ];
+    for Target { what, is, most } in &targets {
+        println!("{} {what}: {is:.3}, at most {most}", if is <= most { '✓' } else { '✗' });
+    }
+    if let Some(path) = json {
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
+        let targets: Vec<_> = targets.iter().map(|t| json!({"what": t.what, "is": t.is, "most": t.most})).collect();
+        let all = json!({ "mib": mib, "rows": rows, "stored": [stored.0, stored.1], "targets": targets });
+        std::fs::write(path, serde_json::to_vec_pretty(&all)?)?;
+    }
+    Ok(())
+}
+
+/// A figure, and what it may be at most.
+struct Target {
+    what: &'static str,
+    is: f64,
+    most: f64,
+}
+
 #[allow(clippy::cast_precision_loss)] // Bytes of a bench are far below 2^52.
-fn share(one: u64, other: u64) -> f64 {
+fn share((one, other): (u64, u64)) -> f64 {
     ratio(one as f64, other as f64)
 }
 
 fn ratio(one: f64, other: f64) -> f64 {
     (one / other * 1000.0).round() / 1000.0
-}
-
-fn phase(what: &str, data: &Data, repository: &Path) -> Result<Cost> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--phase", what]).arg(data.folder()).arg(repository);
-    measure(&mut command)
-}
-
-fn run_restic(data: &Data, repository: &Path, arguments: &[&str]) -> Result<Cost> {
-    let mut command = Command::new("restic");
-    command.args(["--no-cache", "--quiet", "--repo"]).arg(repository).args(arguments);
-    command.current_dir(data.folder()).env("RESTIC_PASSWORD", PASSPHRASE);
-    measure(&mut command)
 }
