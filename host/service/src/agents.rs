@@ -15,6 +15,7 @@ mod approvals;
 mod growing;
 mod guard;
 mod history;
+mod kept;
 mod knowledge;
 mod links;
 mod models;
@@ -29,7 +30,7 @@ mod turn;
 mod words;
 mod work;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ use warbler_domain::{
 use warbler_store::Backoff;
 
 pub use approvals::{Approval, ApprovalState};
+pub(crate) use kept::{KeptAgent, KeptServer};
+pub(crate) use knowledge::{Back, KeptDocument, KeptSource, kept_sources, room_left};
 pub use knowledge::{Document, KnowledgeBase, NewDocument};
 pub use models::{Cost, ModelKind, ModelLimits, ModelView, Models, NewModel, TenantBudget, Use};
 pub use record::{AgentSettings, GroupRule, ToolGrant};
@@ -172,6 +175,13 @@ impl Agents {
                 }
             });
         }
+        let (inner, mut changes) =
+            (Arc::clone(&self.inner), core.ports.state.watch(&records::under(knowledge::FAMILY, &[])));
+        core.tasks.spawn(async move {
+            while let Some(change) = changes.next().await {
+                inner.knowledge.on_document(change).await;
+            }
+        });
         for tenant in tenants {
             let (scope, prefix) = (TenantScope::own_work(*tenant), records::under(record::FAMILY, &[]));
             match records::scan_all(&*core.ports.state, &scope, &prefix, AGENTS).await {

@@ -10,6 +10,7 @@ mod clear;
 mod collect;
 mod drill;
 mod expiry;
+mod families;
 mod journal;
 mod layout;
 mod lease;

@@ -50,6 +50,7 @@ use rack::{Live, Rack};
 pub use record::{CallLimits, SignedBy};
 use secrets::Secrets;
 pub use self_test::{SelfTestReport, SelfTestStep};
+pub(crate) use storage::KeptValue;
 pub use view::{Adjustment, InstallRequest, Installed, PluginList, PluginView, Status, VersionView};
 
 /// Most installations of one tenant.

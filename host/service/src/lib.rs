@@ -40,6 +40,7 @@ mod filters;
 mod installation;
 mod lexicon;
 mod live;
+mod marked;
 mod members;
 mod messages;
 mod meters;

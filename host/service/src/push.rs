@@ -39,7 +39,7 @@ pub use dead::DeadNotification;
 pub use devices::{EndpointView, KindView, NewEndpoint, TestReport};
 pub use health::ProviderHealth;
 pub use office::PushOverview;
-pub(crate) use person::{Addressee, load as load_addressee, unbound, user_of as addressee_of};
+pub(crate) use person::{Addressee, line as addressee_line, load as load_addressee, unbound, user_of as addressee_of};
 pub use person::{Habits, Level, Mute};
 pub use quiet::{QuietHours, Weekday};
 pub use rule::{PushPolicy, Quota, Rule};

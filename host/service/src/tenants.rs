@@ -302,6 +302,57 @@ impl Tenants {
     }
 }
 
+/// What a tenant has from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CameBack {
+    /// Whether it has its name again.
+    pub(crate) name: bool,
+    /// Whether it has its policy again.
+    pub(crate) policy: bool,
+}
+
+/// Gives a tenant the name and the policy that a backup has. A policy that somebody has set stays.
+pub(crate) async fn bring_back(
+    core: &Core,
+    scope: &TenantScope,
+    name: Option<&str>,
+    policy: &TenantPolicy,
+) -> Result<CameBack, ServiceError> {
+    // Tenants are the host's own records; this one is the restored tenant's own.
+    let (host, key) = (TenantScope::operator(), records::tenant(scope.tenant()));
+    let mut came = CameBack::default();
+    // One that is being removed, or of a trial, is not listed.
+    if core.tenants.get(scope.tenant()).is_none() {
+        return Ok(came);
+    }
+    let found = records::get::<Tenant>(&*core.ports.state, &host, &key, "tenant").await?;
+    let Some((mut tenant, expect)) = found else { return Ok(came) };
+    if let Some(name) = name
+        && name != tenant.name
+        && check_name(name).is_ok()
+    {
+        name.clone_into(&mut tenant.name);
+        came.name = true;
+    }
+    if tenant.policy == TenantPolicy::default() && tenant.policy != *policy && policy.check().is_ok() {
+        tenant.policy = policy.clone();
+        came.policy = true;
+    }
+    if came != CameBack::default() {
+        let told = NewEntry::new(Actor::Host, "tenant.restore")
+            .detail("name", came.name)
+            .detail("policy", came.policy)
+            .detail("idle-exit-seconds", tenant.policy.idle_exit_seconds)
+            .detail("session-seconds", tenant.policy.session_seconds)
+            .detail("password-length", tenant.policy.password_length)
+            .detail("retention-days", tenant.policy.retention_days);
+        core.audit.record(scope, told).await?;
+        core.ports.state.commit(&host, vec![records::put(key, &tenant, expect)?]).await?;
+        core.tenants.put(tenant);
+    }
+    Ok(came)
+}
+
 const ABSENT: ServiceError = ServiceError::NotFound { what: "tenant" };
 
 fn check_name(name: &str) -> Result<(), ServiceError> {

@@ -12,6 +12,20 @@ use crate::{password, print};
 /// How often to ask how far a run is.
 const ASK: Duration = Duration::from_millis(500);
 
+/// What came back of a tenant beside people and conversations: where a job says it, and how it is called.
+const BELONGINGS: [(&str, &str); 10] = [
+    ("/decisions", "decisions"),
+    ("/word_lists", "word lists"),
+    ("/installations", "plugins"),
+    ("/plugin_values", "values of plugins"),
+    ("/agents", "agents"),
+    ("/tool_servers", "tool servers"),
+    ("/documents", "documents"),
+    ("/push_settings", "settings of notifications"),
+    ("/held", "held messages"),
+    ("/audit_entries", "entries of the old audit log"),
+];
+
 /// Backups.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
@@ -293,14 +307,9 @@ async fn restore_tenant(client: &Client, body: &Value) -> anyhow::Result<()> {
     let done = job.get("restored").cloned().unwrap_or_default();
     let (accounts, conversations) = (cell(&job, "/accounts"), cell(&job, "/conversations"));
     let count = |name: &str| cell(&job, name);
-    let mut text = format!(
-        "{accounts} accounts, {conversations} conversations; {}\n{} word lists, {} plugins, {} held messages, {} entries of the old audit log",
-        restored(&done),
-        count("/word_lists"),
-        count("/installations"),
-        count("/held"),
-        count("/audit_entries"),
-    );
+    let mut text = format!("{accounts} accounts, {conversations} conversations; {}\n", restored(&done));
+    let counted = BELONGINGS.map(|(name, what)| format!("{} {what}", count(name)));
+    text.push_str(&counted.join(", "));
     for left in print::list(&job, "to_do").iter().filter_map(Value::as_str) {
         text.push_str("\nto do: ");
         text.push_str(left);

@@ -2,6 +2,9 @@
 //! and finding are behind the port `Knowledge`, which holds its index in memory: it is filled when a tenant's
 //! first search comes.
 
+mod kept;
+mod reading;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -11,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use warbler_domain::{
@@ -18,13 +22,16 @@ use warbler_domain::{
     Right, StateKey, StoreError, TenantId, TenantScope, Timestamp, UserId,
 };
 
+pub(crate) use kept::{Back, KeptDocument, KeptSource, kept_sources, room_left};
+
 use super::Inner;
 use super::models::Models;
 use crate::audit::{Actor, NewEntry};
 use crate::core::Core;
+use crate::marked::with_mark;
 use crate::{Caller, ServiceError, records};
 
-const FAMILY: &str = "document";
+pub(super) const FAMILY: &str = "document";
 
 /// Most documents of a tenant, and longest title, in bytes.
 const DOCUMENTS: usize = 10_000;
@@ -71,10 +78,16 @@ pub struct Document {
     pub added_by: UserId,
     /// When it was added.
     pub added_at: Timestamp,
-    /// SHA-256 of its bytes, and of its pieces.
+    /// SHA-256 of what is kept of it: its mark and its bytes, and its pieces.
     digest: [u8; 32],
     pieces: [u8; 32],
+    /// SHA-256 of its bytes alone, by which backups know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<[u8; 32]>,
 }
+
+/// Stands for the pieces of a document that came back from a backup and was not read yet.
+const UNREAD: [u8; 32] = [0; 32];
 
 /// The pieces of a document as they are kept, with what keeps them apart from those of an equal one.
 #[derive(Serialize, Deserialize)]
@@ -92,11 +105,14 @@ pub(super) struct KnowledgeShelf {
     core: Arc<Core>,
     models: Models,
     filled: Mutex<HashMap<TenantId, Arc<OnceCell<()>>>>,
+    /// Whose turn it is to be read after it came back.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl KnowledgeShelf {
     pub(super) fn new(core: &Arc<Core>, models: &Models) -> Self {
-        Self { core: Arc::clone(core), models: models.clone(), filled: Mutex::default() }
+        let reading = tokio::sync::Mutex::default();
+        Self { core: Arc::clone(core), models: models.clone(), filled: Mutex::default(), reading }
     }
 
     /// Passages that `conversation` may see, best first, for `user`, to whom the costs are counted.
@@ -137,6 +153,12 @@ impl KnowledgeShelf {
         let cell = Arc::clone(self.filled.lock().entry(scope.tenant()).or_default());
         cell.get_or_try_init(|| async {
             for document in documents(&self.core, scope).await? {
+                if document.pieces == UNREAD {
+                    if let Err(error) = self.take_in(scope, document.id).await {
+                        tracing::error!(document = %document.id, %error, "a document cannot be searched");
+                    }
+                    continue;
+                }
                 match self.pieces(scope, &document).await {
                     Ok(chunks) => self.put(scope, &document, chunks).await?,
                     Err(error) => tracing::error!(document = %document.id, %error, "a document cannot be searched"),
@@ -196,6 +218,14 @@ impl KnowledgeShelf {
 async fn gather(mut all: BytesMut, more: Bytes) -> Result<BytesMut, StoreError> {
     all.extend_from_slice(&more);
     Ok(all)
+}
+
+/// Keeps the pieces of a document, and gives the digest under which they are found.
+async fn keep_pieces(core: &Core, scope: &TenantScope, id: Uuid, chunks: &[Chunk]) -> Result<[u8; 32], ServiceError> {
+    let json = serde_json::to_vec(&Pieces { id, chunks: chunks.into() });
+    let json = json.map_err(|_| ServiceError::Internal { what: "pieces of a document" })?;
+    let stream = futures::stream::iter([Ok(Bytes::from(json))]).boxed();
+    Ok(core.ports.blobs.put(scope, stream, u64::MAX).await?.0)
 }
 
 async fn documents(core: &Core, scope: &TenantScope) -> Result<Vec<Document>, ServiceError> {
@@ -273,7 +303,7 @@ impl KnowledgeBase {
         // Bytes are kept by digest. The mark keeps them apart from everybody else's, so that they can be deleted.
         let id = core.ports.ids.next();
         let mark = Bytes::copy_from_slice(id.as_bytes());
-        let (most, stream) = (limit.saturating_add(MARK), futures::stream::iter([Ok(mark)]).chain(bytes).boxed());
+        let (most, stream) = (limit.saturating_add(MARK), with_mark(mark, bytes));
         let (digest, size) = core.ports.blobs.put(scope, stream, most).await.map_err(too_large)?;
         let added = self.read(caller, id, new, digest, size.saturating_sub(MARK)).await;
         if added.is_err() {
@@ -294,13 +324,11 @@ impl KnowledgeBase {
         let kept = core.ports.blobs.get(scope, &digest).await?.ok_or(ABSENT)?;
         let mut bytes = kept.try_fold(BytesMut::new(), gather).await?.freeze();
         let _mark = bytes.split_to(id.as_bytes().len().min(bytes.len()));
+        let content: [u8; 32] = Sha256::digest(&bytes).into();
         let media_type = new.media_type.to_ascii_lowercase();
         let mut chunks = core.ports.agents.knowledge.read(&media_type, bytes).await.map_err(failed)?;
         let has_vectors = library.vectors(scope, caller.user(), &mut chunks).await?;
-        let json = serde_json::to_vec(&Pieces { id, chunks: (&chunks).into() });
-        let json = json.map_err(|_| ServiceError::Internal { what: "pieces of a document" })?;
-        let stream = futures::stream::iter([Ok(Bytes::from(json))]).boxed();
-        let (pieces, _) = core.ports.blobs.put(scope, stream, u64::MAX).await?;
+        let pieces = keep_pieces(core, scope, id, &chunks).await?;
         let document = Document {
             id,
             title: new.title,
@@ -313,6 +341,7 @@ impl KnowledgeBase {
             added_at: core.now(),
             digest,
             pieces,
+            content: Some(content),
         };
         library.put(scope, &document, chunks).await?;
         let write = records::put(key(document.id), &document, Expect::Absent)?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
-use warbler_domain::{Expect, ModelClient, ModelError, StateChange, TenantId, TenantScope, UserId};
+use warbler_domain::{Expect, ModelClient, ModelError, State, StateChange, TenantId, TenantScope, UserId};
 
 use lent::Lent;
 pub use record::{Cost, ModelKind, ModelLimits, ModelView, NewModel, TenantBudget};
@@ -252,6 +252,11 @@ impl Models {
         }
         Some(self.inner.embed(*scope, user, model, texts).await)
     }
+}
+
+/// Whether the operator has set up a model of this name.
+pub(super) async fn is_model(state: &dyn State, name: &str) -> Result<bool, ServiceError> {
+    Ok(state.get(&TenantScope::operator(), &model_key(name)).await?.is_some())
 }
 
 impl Shelf {

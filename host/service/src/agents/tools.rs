@@ -13,8 +13,8 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use warbler_domain::{Expect, Right, TenantId, TenantScope, Tool, ToolConnection, ToolError};
 
-use record::ServerRecord;
 pub use record::{NewToolServer, ToolServerView};
+pub(super) use record::{ServerRecord, server_key};
 
 use super::Inner;
 use super::record::{AgentRecord, ToolGrant};
@@ -86,6 +86,9 @@ impl ToolShelf {
         let key = record::server_key(name);
         let found = records::get::<ServerRecord>(&*self.core.ports.state, scope, &key, "tool server").await;
         let (record, _) = found.ok().flatten().ok_or_else(|| unreachable("there is no such tool server"))?;
+        if record.lacks_secret {
+            return Err(unreachable("it came back from a backup without its secrets, and has to be set up again"));
+        }
         // What was allowed once may not be any more.
         record.allowed(&self.core.options.agents).map_err(|error| unreachable(&error.to_string()))?;
         let timeout = Duration::from_millis(record.timeout_ms).saturating_add(GRACE);

@@ -24,7 +24,7 @@ use crate::world::{Ear, Office};
 use crate::{AgentPorts, Caller, Live, LiveHook, NewConversation, Service};
 
 /// Does what the first word of its trigger says; the rest is what it works with.
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     /// Triggers that it was called for.
     pub(super) called: AtomicUsize,
     /// What it saw before each trigger.
@@ -36,7 +36,7 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             called: AtomicUsize::new(0),
             saw: Mutex::default(),
@@ -191,7 +191,7 @@ pub(super) fn ports(words: &Arc<Words>) -> AgentPorts {
 }
 
 /// Puts `agent` in the place of an installation.
-pub(super) fn stand_in(service: &Service, installation: InstallationId, agent: &Arc<Scripted>) {
+pub(crate) fn stand_in(service: &Service, installation: InstallationId, agent: &Arc<Scripted>) {
     configured(service, installation, agent, "{}");
 }
 
@@ -211,19 +211,19 @@ pub(super) fn configured(service: &Service, installation: InstallationId, agent:
     service.core().ports.agents.stand_ins.lock().insert(installation, hook);
 }
 
-pub(super) fn installation() -> InstallationId {
+pub(crate) fn installation() -> InstallationId {
     InstallationId::from_uuid(Uuid::from_u128(7))
 }
 
 /// An agent that does as `scripted` does.
-pub(super) async fn agent(office: &Office<'_>, scripted: &Arc<Scripted>, settings: AgentSettings) -> AgentView {
+pub(crate) async fn agent(office: &Office<'_>, scripted: &Arc<Scripted>, settings: AgentSettings) -> AgentView {
     stand_in(office.service(), installation(), scripted);
     let new = NewAgent { name: "Robin".into(), locale: None, installation: installation(), settings };
     office.service().agents().add(&office.owner, new).await.unwrap()
 }
 
 /// A conversation of `by` with others.
-pub(super) async fn open(
+pub(crate) async fn open(
     office: &Office<'_>,
     by: &Caller,
     kind: ConversationKind,

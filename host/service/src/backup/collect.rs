@@ -21,8 +21,9 @@ use warbler_domain::{
 use self::conversations::Walk;
 use self::records::RecordsWalk;
 use super::expiry;
-use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path, package_path};
+use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path, package_path, source_path};
 use super::render::described;
+use crate::agents::{KeptSource, kept_sources};
 use crate::attachments::AttachmentRecord;
 use crate::authentication::hex;
 use crate::core::Core;
@@ -58,7 +59,8 @@ enum Step {
     Index(Box<Walk>),
     Manifest,
     Packages(std::vec::IntoIter<KeptPackage>),
-    Records(Box<RecordsWalk>),
+    Records(std::vec::IntoIter<KeptSource>, Box<RecordsWalk>),
+    Sources(std::vec::IntoIter<KeptSource>),
     Done,
 }
 
@@ -131,7 +133,7 @@ impl Collector {
                 let done = walk.index_some(&self.ground, &mut self.tally, &mut self.ready).await?;
                 done.then(|| Step::Manifest)
             }
-            // Packages and records come after it by their names, and are counted by themselves.
+            // What comes after it by its name is not counted in it.
             Step::Manifest => {
                 let entry = self.manifest()?;
                 self.ready.push_back(entry);
@@ -139,17 +141,28 @@ impl Collector {
                 let found = kept_packages(state, blobs, &self.ground.scope).await.map_err(ours)?;
                 Some(Step::Packages(found.into_iter()))
             }
-            Step::Packages(packages) => match packages.next() {
-                Some(kept) => {
+            Step::Packages(packages) => {
+                if let Some(kept) = packages.next() {
                     self.ready.push_back(package(&self.ground, kept));
                     None
+                } else {
+                    // Before their records, so that none of these is without a digest.
+                    let (state, blobs) = (&*self.ground.core.ports.state, &*self.ground.core.ports.blobs);
+                    let sources = kept_sources(state, blobs, &self.ground.scope).await.map_err(ours)?;
+                    Some(Step::Records(sources.into_iter(), Box::default()))
                 }
-                None => Some(Step::Records(Box::default())),
-            },
-            Step::Records(walk) => {
-                let done = walk.advance(&self.ground, &mut self.ready).await?;
-                done.then_some(Step::Done)
             }
+            Step::Records(sources, walk) => {
+                let done = walk.advance(&self.ground, &mut self.ready).await?;
+                done.then(|| Step::Sources(std::mem::take(sources)))
+            }
+            Step::Sources(sources) => match sources.next() {
+                Some(kept) => {
+                    self.ready.extend(source(&self.ground, kept).await?);
+                    None
+                }
+                None => Some(Step::Done),
+            },
             Step::Done => None,
         };
         if let Some(next) = next {
@@ -252,6 +265,25 @@ fn package(ground: &Ground, kept: KeptPackage) -> BackupEntry {
     let open = move || async move { Ok(kept.open(&*blobs, &scope).await?) }.boxed();
     // What lies under a digest never changes.
     BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
+}
+
+/// The file of a document, unless it was removed by now.
+async fn source(ground: &Ground, kept: KeptSource) -> Result<Option<BackupEntry>, BackupError> {
+    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
+    if kept.open(&*blobs, &scope).await?.is_none() {
+        return Ok(None);
+    }
+    let (path, size) = (source_path(&kept.sha256), kept.size);
+    let open = move || {
+        async move {
+            let found = kept.open(&*blobs, &scope).await?;
+            found.ok_or_else(|| BackupError::from(StoreError::Missing { what: "document that a record names" }))
+        }
+        .boxed()
+    };
+    // What lies under a digest never changes.
+    let content = BackupContent::Open(Box::new(open));
+    Ok(Some(BackupEntry { path, size, modified: Timestamp::from_millis(0), content }))
 }
 
 /// The file of the entries behind number `after`.

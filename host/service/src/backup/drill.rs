@@ -38,6 +38,16 @@ pub struct DrillReport {
     pub word_lists: u64,
     /// Installations that came back.
     pub installations: u64,
+    /// Values that plugins have stored, each compared.
+    pub plugin_values: u64,
+    /// Agents that were compared.
+    pub agents: u64,
+    /// Tool servers that were compared.
+    pub tool_servers: u64,
+    /// Documents of the knowledge base that came back with the right bytes.
+    pub documents: u64,
+    /// Other records that were compared: what was read and muted, and who has which support conversation.
+    pub records: u64,
     /// Files of the version that were read, up to its manifest.
     pub files: u64,
     /// Their bytes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use warbler_domain::{
-    ConversationId, Event, EventKind, Expect, Sequence, StateKey, StateWrite, TenantScope, Timestamp,
+    ConversationId, Event, EventKind, Expect, Sequence, State, StateKey, StateWrite, TenantScope, Timestamp,
 };
 
 use super::clear::{self, BATCH};
@@ -19,7 +19,7 @@ use crate::{ServiceError, records};
 const DAY: Duration = Duration::from_hours(24);
 
 /// Up to when messages were erased because of their age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Mark {
     before: Timestamp,
 }
@@ -47,6 +47,21 @@ pub(super) async fn erased_before(core: &Core, scope: &TenantScope) -> Result<Op
     let days = core.tenants.policy(scope.tenant()).retention_days;
     let due = (days > 0).then(|| due_before(core.now(), days));
     Ok(found.map(|(mark, _)| mark.before).max(due))
+}
+
+/// Remembers up to when messages were erased where they come from, so that versions of this host say so too.
+pub(super) async fn bring_back(
+    state: &dyn State,
+    scope: &TenantScope,
+    erased_before: Option<Timestamp>,
+) -> Result<(), ServiceError> {
+    let Some(before) = erased_before else { return Ok(()) };
+    let busy = "up to when messages were erased is being changed by others";
+    records::change(state, scope, &mark_key(), ("retention", busy), |mark: &mut Mark| {
+        mark.before = mark.before.max(before);
+    })
+    .await
+    .map(drop)
 }
 
 fn due_before(now: Timestamp, days: u32) -> Timestamp {

@@ -10,6 +10,10 @@
 //! | `manifest.json` | the format, whose it is, up to where, how much |
 //! | `packages/DIGEST.wasm` | packages of the plugins that are in use, under their SHA-256 |
 //! | `records/FAMILY-PART.jsonl` | other records, one per line, with their keys |
+//! | `sources/AB/DIGEST` | a document of the knowledge base as it was uploaded, under the SHA-256 of its bytes |
+//!
+//! What lies behind the manifest in the order of paths is not counted in it: packages and sources say by their names what
+//! they are, and hosts that know nothing of a folder still find the counts as they should be.
 
 use serde::{Deserialize, Serialize};
 use warbler_domain::{Conversation, ConversationId, Position, Sequence, TenantId, Timestamp};
@@ -27,22 +31,6 @@ pub(super) const AUDIT: u64 = 1_000;
 
 /// Where the manifest lies.
 pub(super) const MANIFEST: &str = "manifest.json";
-
-/// Families of records that are kept, in the order of their names. Sessions, keys and counters are not: they mean
-/// nothing to another host. Secrets of plugins are not: whoever restores gives them anew.
-pub(super) const FAMILIES: &[&str] = &[
-    "account",
-    "attachment",
-    "audit-archive",
-    "audit-archive-head",
-    ERASED,
-    "held",
-    "lexicon",
-    "lexicon-words",
-    "plugin",
-    "read",
-    "sent-in",
-];
 
 /// The family of what was erased: it never comes back.
 pub(super) const ERASED: &str = "erased";
@@ -138,4 +126,9 @@ pub(super) fn attachment_path(sha256: &str) -> String {
 /// Where the package of a plugin lies.
 pub(super) fn package_path(sha256: &str) -> String {
     format!("packages/{sha256}.wasm")
+}
+
+/// Where a document of the knowledge base lies.
+pub(super) fn source_path(sha256: &str) -> String {
+    format!("sources/{}/{sha256}", sha256.get(..2).unwrap_or_default())
 }

@@ -104,8 +104,13 @@ pub(super) async fn change(
 }
 
 pub(super) async fn policy(state: &dyn State, scope: &TenantScope) -> Result<BackupPolicy, ServiceError> {
+    Ok(set_policy(state, scope).await?.unwrap_or_default())
+}
+
+/// The policy that somebody has set; nothing if nobody has.
+pub(super) async fn set_policy(state: &dyn State, scope: &TenantScope) -> Result<Option<BackupPolicy>, ServiceError> {
     let found = records::get(state, scope, &policy_key(), "backup policy").await?;
-    Ok(found.map(|(policy, _)| policy).unwrap_or_default())
+    Ok(found.map(|(policy, _)| policy))
 }
 
 pub(super) fn policy_write(policy: &BackupPolicy) -> Result<warbler_domain::StateWrite, ServiceError> {

@@ -22,6 +22,7 @@ use super::{BackupPolicy, Backups, PreviewQuery, RestoreState};
 use crate::world::{Office, PASSWORD, World, code, committed, posted, send, text};
 use crate::{Caller, Edit, NewAttachment, NewBody, Send, Shown};
 
+mod belongings;
 mod mirrors;
 mod tidy;
 mod whole;

@@ -1,97 +1,30 @@
-//! Brings a whole tenant back, also into a host that has nothing of it: accounts, conversations with their messages, one
-//! after the other, who had read what, and what else it has. It goes on by itself, and after a crash from where it was:
-//! doing a part of it again changes nothing.
+//! Brings a whole tenant back, also into a host that has nothing of it: its name and policies, accounts, conversations
+//! with their messages, one after the other, who had read what, and what else it has. It goes on by itself, and after a
+//! crash from where it was: doing a part of it again changes nothing.
 
+mod agents;
 mod belongings;
+mod decisions;
+mod job;
 mod people;
+mod plugins;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use warbler_domain::{BackupError, BackupProgress, Expect, Right, TenantScope, Timestamp, UserId};
+use warbler_domain::{BackupError, BackupProgress, Expect, Right, TenantScope};
 use zeroize::Zeroizing;
+
+pub use job::{RestoreJob, RestoreState};
 
 use super::admin::{BUSY, entry};
 use super::collect::ours;
 use super::layout::IndexLine;
 use super::ledger::Failure;
 use super::read::{self, Index};
-use super::restore::{Reach, Restore, Restored, refused};
-use super::{Backups, Inner};
+use super::restore::{Reach, Restore, refused};
+use super::{Backups, Inner, expiry};
 use crate::audit::{Actor, NewEntry};
 use crate::{Caller, ServiceError, records};
-
-/// How far a restore of a whole tenant is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RestoreState {
-    /// It goes on.
-    Running,
-    /// It is through.
-    Done,
-    /// It failed; it may be begun again.
-    Failed,
-}
-
-/// A restore of a whole tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreJob {
-    /// Its identifier.
-    pub id: uuid::Uuid,
-    /// From which version.
-    pub version: String,
-    /// Who asked for it.
-    pub by: UserId,
-    /// When it began.
-    pub began_at: Timestamp,
-    /// How far it is.
-    pub state: RestoreState,
-    /// Accounts that came back.
-    pub accounts: u64,
-    /// Conversations that are through.
-    pub conversations: u64,
-    /// What came back in them.
-    pub restored: Restored,
-    /// Word lists that came back.
-    #[serde(default)]
-    pub word_lists: u64,
-    /// Installations of plugins that came back.
-    #[serde(default)]
-    pub installations: u64,
-    /// Held messages that wait for a moderator again.
-    #[serde(default)]
-    pub held: u64,
-    /// Entries of the old audit log that were verified and are kept beside the new one.
-    #[serde(default)]
-    pub audit_entries: u64,
-    /// What a person has to do now, a sentence each: packages and secrets that no backup has.
-    #[serde(default)]
-    pub to_do: Vec<String>,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-}
-
-impl RestoreJob {
-    /// A restore that is about to begin.
-    pub(super) fn new(id: uuid::Uuid, version: &str, by: UserId, began_at: Timestamp) -> Self {
-        Self {
-            id,
-            version: version.to_owned(),
-            by,
-            began_at,
-            state: RestoreState::Running,
-            accounts: 0,
-            conversations: 0,
-            restored: Restored::default(),
-            word_lists: 0,
-            installations: 0,
-            held: 0,
-            audit_entries: 0,
-            to_do: Vec::new(),
-            failure: None,
-        }
-    }
-}
 
 fn key(id: uuid::Uuid) -> warbler_domain::StateKey {
     warbler_domain::StateKey::new("backup-restore", &[&id])
@@ -167,7 +100,11 @@ impl Inner {
 
     async fn carry_out(&self, scope: &TenantScope, mut job: RestoreJob, progress: Arc<BackupProgress>) {
         let result = async {
-            let restore = Restore { progress, ..self.restore(scope, &job.version, Reach::All).await? };
+            let mut restore = Restore { progress, ..self.restore(scope, &job.version, Reach::All).await? };
+            self.tenant(scope, &restore, &mut job).await?;
+            // What is older than the tenant keeps messages need not come back first.
+            let erased_before = expiry::erased_before(&self.core, scope).await.map_err(ours)?;
+            restore.erased_before = restore.erased_before.max(erased_before);
             self.restore_all(scope, &restore, &mut job).await
         };
         let result = result.await;
@@ -181,7 +118,9 @@ impl Inner {
                 (job.state, job.failure) = (RestoreState::Failed, Some(failure));
             }
         }
-        told = told.detail("messages", job.restored.messages).detail("conversations", job.conversations);
+        for (name, count) in job.counts() {
+            told = told.detail(name, count);
+        }
         let kept = async {
             let write = records::put(key(job.id), &job, Expect::Any)?;
             self.core.audit.commit(scope, vec![write], told).await.map_err(ServiceError::from)
@@ -213,7 +152,11 @@ impl Inner {
         for family in ["read", "erased"] {
             self.put_absent(scope, restore, family).await?;
         }
+        expiry::bring_back(&*self.core.ports.state, scope, restore.erased_before).await.map_err(ours)?;
         self.belongings(scope, restore, job).await?;
+        self.decisions(scope, restore, job).await?;
+        self.installations(scope, restore, job).await?;
+        self.agents(scope, restore, job).await?;
         self.keep_job(scope, job).await
     }
 

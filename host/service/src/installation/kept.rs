@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, future};
 use warbler_domain::{Blobs, ByteStream, Clock, Expect, InstallationId, State, StateWrite, StoreError, TenantScope};
-use warbler_package::Digest;
+use warbler_package::{Digest, Hook};
 
 use super::log::LogRing;
 use super::packages;
@@ -14,6 +13,7 @@ use super::rack::{Live, Running};
 use super::record::{FAMILY, Record, Wish, record_key};
 use super::{INSTALLATIONS, Plugins};
 use crate::audit::{Actor, Audit, NewEntry};
+use crate::marked::behind_mark;
 use crate::plugin_author::Author;
 use crate::{ServiceError, records};
 
@@ -30,13 +30,8 @@ impl KeptPackage {
     /// The package's bytes.
     pub(crate) async fn open(&self, blobs: &dyn Blobs, scope: &TenantScope) -> Result<ByteStream, StoreError> {
         let found = blobs.get(scope, self.blob.as_bytes()).await?;
-        let mut heading = packages::HEADING.len();
-        let bytes = found.ok_or(StoreError::Missing { what: "package" })?.map_ok(move |mut piece| {
-            let cut = heading.min(piece.len());
-            heading -= cut;
-            piece.split_off(cut)
-        });
-        Ok(bytes.try_filter(|piece| future::ready(!piece.is_empty())).boxed())
+        let marked = found.ok_or(StoreError::Missing { what: "package" })?;
+        Ok(behind_mark(packages::HEADING.len(), marked))
     }
 }
 
@@ -77,6 +72,16 @@ impl KeptInstallation {
         record.current.is_some().then_some(Self { record })
     }
 
+    /// Its identifier.
+    pub(crate) const fn id(&self) -> InstallationId {
+        self.record.id
+    }
+
+    /// Whether it keeps backups.
+    pub(crate) fn is_sink(&self) -> bool {
+        self.record.current.as_ref().is_some_and(|edition| edition.manifest.hooks.contains(&Hook::BackupSink))
+    }
+
     /// The plugin's name and version, for people.
     pub(crate) fn name(&self) -> String {
         let version = self.record.current.as_ref().map(super::record::Edition::version).unwrap_or_default();
@@ -97,6 +102,18 @@ impl KeptInstallation {
     /// Whether it was meant to run.
     pub(crate) fn was_active(&self) -> bool {
         self.record.wish == Wish::Active
+    }
+
+    /// The installation of this plugin that the tenant has, maybe under another identifier.
+    pub(crate) async fn present(
+        &self,
+        state: &dyn State,
+        scope: &TenantScope,
+    ) -> Result<Option<InstallationId>, ServiceError> {
+        let present = all(state, scope).await?;
+        let same = present.iter().find(|record| record.id == self.record.id);
+        let found = same.or_else(|| present.iter().find(|record| record.plugin == self.record.plugin));
+        Ok(found.map(|record| record.id))
     }
 
     /// Puts it into the store, not to run yet, with its package if there is one. Gives its identifier, or nothing if the
@@ -134,7 +151,7 @@ impl KeptInstallation {
 
 impl Plugins {
     /// Takes up an installation that was just put into the store, and lets it run if `active`. One that cannot run stays
-    /// inactive: messages do not wait for it.
+    /// inactive: messages do not wait for it. One that is meant to run was taken up before, and is left alone.
     pub(crate) async fn take_up(
         &self,
         scope: &TenantScope,
@@ -145,9 +162,13 @@ impl Plugins {
         let _turn = rack.change.lock().await;
         let kept = inner.ports.state.get(scope, &record_key(installation)).await?;
         let kept = kept.ok_or(ServiceError::NotFound { what: "installation" })?;
+        let record = Record::parse(&kept.value)?;
+        if record.wish == Wish::Active {
+            return Ok(());
+        }
         let clock: Arc<dyn Clock> = Arc::clone(&inner.ports.clock);
         rack.put(Live {
-            record: Arc::new(Record::parse(&kept.value)?),
+            record: Arc::new(record),
             running: Running::Off,
             warm: None,
             log: Arc::new(LogRing::new(clock)),

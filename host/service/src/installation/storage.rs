@@ -3,6 +3,8 @@
 //! Keys are the plugin's own words, so that the store's keys are keyed digests of them, and each value
 //! carries its key. The bytes in use are counted in a record that changes together with the value.
 
+mod kept;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use warbler_domain::{
     Expect, InstallationId, PluginStorage, State, StateKey, StateWrite, StorageError, StoreError, TenantScope,
 };
+
+pub(crate) use kept::KeptValue;
 
 /// Longest key, in bytes.
 const KEY: usize = 256;
@@ -34,6 +38,15 @@ pub(super) struct Storage {
     pub(super) installation: InstallationId,
 }
 
+/// What a value may take the place of.
+#[derive(Clone, Copy)]
+enum Over {
+    /// Whatever there is, within a quota in bytes.
+    Anything { quota: u64 },
+    /// Nothing: what is there stays. It was within its quota once.
+    Nothing,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Used {
     bytes: u64,
@@ -50,12 +63,12 @@ impl PluginStorage for Storage {
     async fn set(&self, key: &str, value: Bytes, quota: u64) -> Result<(), StorageError> {
         check("the key", key.len(), KEY)?;
         check("the value", value.len(), VALUE)?;
-        self.change(key, Some(pack(key, &value)), quota).await
+        self.change(key, Some(pack(key, &value)), Over::Anything { quota }).await.map(drop)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {
         check("the key", key.len(), KEY)?;
-        self.change(key, None, u64::MAX).await
+        self.change(key, None, Over::Anything { quota: u64::MAX }).await.map(drop)
     }
 
     async fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StorageError> {
@@ -82,12 +95,17 @@ impl PluginStorage for Storage {
 }
 
 impl Storage {
-    async fn change(&self, key: &str, value: Option<Bytes>, quota: u64) -> Result<(), StorageError> {
+    /// Changes a value; whether it did.
+    async fn change(&self, key: &str, value: Option<Bytes>, over: Over) -> Result<bool, StorageError> {
         let (place, used_place) = (self.key(key)?, StateKey::new(USED, &[&self.installation]));
         for _ in 0..ATTEMPTS {
             let old = self.state.get(&self.scope, &place).await.map_err(|error| unavailable(&error))?;
-            if old.is_none() && value.is_none() {
-                return Ok(());
+            let is_left = match over {
+                Over::Anything { .. } => old.is_none() && value.is_none(),
+                Over::Nothing => old.is_some(),
+            };
+            if is_left {
+                return Ok(false);
             }
             let used = self.state.get(&self.scope, &used_place).await.map_err(|error| unavailable(&error))?;
             let before = used.as_ref().map_or(Ok(0), |used| {
@@ -96,7 +114,10 @@ impl Storage {
             let size = |bytes: &Bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let freed = old.as_ref().map_or(0, |old| size(&old.value));
             let bytes = before.saturating_sub(freed).saturating_add(value.as_ref().map_or(0, size));
-            if value.is_some() && bytes > quota {
+            if let Over::Anything { quota } = over
+                && value.is_some()
+                && bytes > quota
+            {
                 return Err(StorageError::OverQuota { limit: quota });
             }
             let expected = |kept: Option<u64>| kept.map_or(Expect::Absent, Expect::Version);
@@ -110,7 +131,7 @@ impl Storage {
                 },
             ];
             match self.state.commit(&self.scope, writes).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 // Another instance of the same plugin wrote in between: look again.
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(unavailable(&error)),

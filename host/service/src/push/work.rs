@@ -97,7 +97,8 @@ impl PushWork {
         let watches: [(&'static str, OnChange); 3] =
             [("push-address", Self::on_address), ("push-policy", Self::on_policy), ("read", Self::on_read)];
         for (family, apply) in watches {
-            let (work, mut changes) = (Arc::clone(self), self.core.ports.state.watch(&records::under(family, &[])));
+            // The policy is one record, of which the family is the whole key.
+            let (work, mut changes) = (Arc::clone(self), self.core.ports.state.watch(&StateKey::new(family, &[])));
             self.core.tasks.spawn(async move {
                 while let Some(change) = changes.next().await {
                     apply(&work, &change);

@@ -68,6 +68,8 @@ struct ToolServerJson {
     place: String,
     /// Whether there is a token.
     has_token: bool,
+    /// Whether it came back from a backup without its token or environment, and waits to be set up again.
+    lacks_secret: bool,
     /// The longest time of one call, in milliseconds.
     timeout_ms: u64,
 }
@@ -150,7 +152,7 @@ async fn offered(
 
 impl From<ToolServerView> for ToolServerJson {
     fn from(view: ToolServerView) -> Self {
-        let ToolServerView { name, transport, place, has_token, timeout_ms } = view;
-        Self { name, transport, place, has_token, timeout_ms }
+        let ToolServerView { name, transport, place, has_token, lacks_secret, timeout_ms } = view;
+        Self { name, transport, place, has_token, lacks_secret, timeout_ms }
     }
 }

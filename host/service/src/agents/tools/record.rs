@@ -24,7 +24,7 @@ const TOKEN: usize = 4_096;
 /// The longest answer of a tool: a model reads no more.
 const ANSWER: usize = 256 * 1024;
 
-pub(super) fn server_key(name: &str) -> StateKey {
+pub(in crate::agents) fn server_key(name: &str) -> StateKey {
     StateKey::new(FAMILY, &[&name])
 }
 
@@ -56,16 +56,22 @@ pub struct ToolServerView {
     pub place: String,
     /// Whether there is a token. It is never shown.
     pub has_token: bool,
+    /// Whether it came back from a backup without its token or environment, and waits to be set up again.
+    pub lacks_secret: bool,
     /// The longest time of one call, in milliseconds.
     pub timeout_ms: u64,
 }
 
 /// A tool server as it is kept, sealed.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct ServerRecord {
-    pub(super) transport: ToolTransport,
-    pub(super) token: Option<String>,
-    pub(super) timeout_ms: u64,
+pub(in crate::agents) struct ServerRecord {
+    pub(in crate::agents) transport: ToolTransport,
+    pub(in crate::agents) token: Option<String>,
+    pub(in crate::agents) timeout_ms: u64,
+    /// It came back from a backup, without the token or the environment that it had; it is not used until it is set
+    /// up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::agents) lacks_secret: bool,
 }
 
 /// Refuses a name that cannot stand before a tool's.
@@ -82,7 +88,7 @@ impl NewToolServer {
         // A token is for the place that it was given for.
         let inherited = kept.filter(|kept| kept.place() == place(&self.transport)).and_then(|kept| kept.token);
         let token = self.token.map(|token| token.as_str().to_owned()).or(inherited);
-        ServerRecord { transport: self.transport, token, timeout_ms: self.timeout_ms }
+        ServerRecord { transport: self.transport, token, timeout_ms: self.timeout_ms, lacks_secret: false }
     }
 }
 
@@ -99,7 +105,7 @@ impl ServerRecord {
     }
 
     /// Refuses what an operator has not allowed: programs, and private places on the network.
-    pub(super) fn allowed(&self, options: &AgentOptions) -> Result<(), ServiceError> {
+    pub(in crate::agents) fn allowed(&self, options: &AgentOptions) -> Result<(), ServiceError> {
         within("timeout_ms", self.timeout_ms, 100, 300_000)?;
         if self.token.as_ref().is_some_and(|token| token.is_empty() || token.len() > TOKEN) {
             return Err(ServiceError::length("token", TOKEN));
@@ -145,6 +151,7 @@ impl ServerRecord {
             },
             place: self.place().to_owned(),
             has_token: self.token.is_some(),
+            lacks_secret: self.lacks_secret,
             timeout_ms: self.timeout_ms,
         }
     }
@@ -197,7 +204,8 @@ mod tests {
     use super::*;
 
     fn http(url: &str) -> ServerRecord {
-        ServerRecord { transport: ToolTransport::Http { url: url.into() }, token: None, timeout_ms: 1_000 }
+        let transport = ToolTransport::Http { url: url.into() };
+        ServerRecord { transport, token: None, timeout_ms: 1_000, lacks_secret: false }
     }
 
     #[test]
@@ -232,6 +240,7 @@ mod tests {
             },
             token: None,
             timeout_ms: 1_000,
+            lacks_secret: false,
         };
         let options = AgentOptions { tool_programs: vec!["/usr/bin/tool".into()], ..AgentOptions::default() };
         stdio("/usr/bin/tool").allowed(&options).unwrap();

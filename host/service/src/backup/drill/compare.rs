@@ -1,6 +1,8 @@
 //! Sets what came out of a trial against the version: each file against its digest, each event, member and attachment
 //! in the scratch store against what the version says of it.
 
+mod belongings;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -62,6 +64,7 @@ impl<'a> Comparison<'a> {
         }
         self.hash_folder("index").await?;
         self.members().await?;
+        self.belongings().await?;
         let (files, bytes, sha256) = self.tally.sum();
         (self.report.files, self.report.bytes) = (files, bytes);
         for (what, found, said) in [

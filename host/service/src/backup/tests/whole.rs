@@ -9,11 +9,11 @@ fn entry(word: &str) -> Entry {
     Entry { word: word.into(), category: "own".into(), mode: Mode::Word }
 }
 
-fn passphrase() -> Zeroizing<String> {
+pub(super) fn passphrase() -> Zeroizing<String> {
     Zeroizing::new("a long enough passphrase".to_owned())
 }
 
-async fn whole(backups: &Backups, by: &Caller, version: &str) -> RestoreJob {
+pub(super) async fn whole(backups: &Backups, by: &Caller, version: &str) -> RestoreJob {
     let mut job = backups.restore_tenant(by, &password(), version).await.unwrap();
     while job.state == RestoreState::Running {
         tokio::task::yield_now().await;

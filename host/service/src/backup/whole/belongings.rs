@@ -1,28 +1,21 @@
-//! What a tenant has beside people and conversations: word lists, installations, held messages, and the audit log of
-//! the host that it comes from. What is there stays as it is, so that doing it again changes nothing.
+//! What a tenant has beside people and conversations: word lists, held messages, what people decided about notifications,
+//! and the audit log of the host that it comes from. What is there stays as it is, so that doing it again changes nothing.
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use warbler_domain::{BackupError, Expect, TenantScope};
 use warbler_text::Entry;
 
 use super::super::collect::ours;
-use super::super::layout::{Manifest, package_path};
+use super::super::layout::Manifest;
 use super::super::read::{self, Lines, Records, parsed};
 use super::super::restore::Restore;
 use super::RestoreJob;
 use crate::audit::AuditEntry;
-use crate::authentication::hex;
-use crate::installation::KeptInstallation;
 use crate::lexicon::BackedUpList;
 use crate::messages::HeldKey;
 use crate::records;
 use crate::review::HeldRecord;
-
-/// Longest package that is brought back, in bytes: what a host takes at most.
-const PACKAGE: u64 = 64 * 1024 * 1024;
 
 /// Audit entries that are taken in at a time.
 const ENTRIES: usize = 1_000;
@@ -37,8 +30,8 @@ impl super::super::Inner {
     ) -> Result<(), BackupError> {
         self.word_lists(scope, restore, job).await?;
         self.held(scope, restore, job).await?;
-        self.old_audit_log(scope, restore, job).await?;
-        self.installations(scope, restore, job).await
+        job.push_settings += self.put_absent(scope, restore, "push-user").await?;
+        self.old_audit_log(scope, restore, job).await
     }
 
     /// Word lists are sealed under names that mean nothing to another host, so that they are made anew.
@@ -139,59 +132,5 @@ impl super::super::Inner {
             self.put_absent(scope, restore, family).await?;
         }
         Ok(())
-    }
-
-    /// Installations come back with configuration, grants, order and policies, and with their package if it is in the
-    /// version. They run as they did if nothing is missing; what is missing is said.
-    async fn installations(
-        &self,
-        scope: &TenantScope,
-        restore: &Restore,
-        job: &mut RestoreJob,
-    ) -> Result<(), BackupError> {
-        let mut found = Records::open(&restore.repository, &restore.version, "plugin").await?;
-        while let Some(line) = found.next().await? {
-            // One that was never in use, or that a later host wrote, is left out.
-            let Some(kept) = KeptInstallation::read(line.value) else { continue };
-            let (name, secrets, active) = (kept.name(), kept.secrets(), kept.was_active());
-            let package = self.package(restore, &kept.sha256()).await?;
-            let has_package = package.is_some();
-            let (state, blobs) = (&*self.core.ports.state, &self.core.ports.blobs);
-            let put = kept.put(state, blobs, &self.core.audit, scope, package).await.map_err(ours)?;
-            let Some(id) = put else { continue };
-            job.installations += 1;
-            let may_run = active && has_package && secrets.is_empty();
-            let problem = self.plugins.take_up(scope, id, may_run).await;
-            if !has_package {
-                job.must(format!("install the package of {name} again: it is not in this version"));
-            }
-            if !secrets.is_empty() {
-                job.must(format!("enter the secrets of {name} again and activate it: {}", secrets.join(", ")));
-            }
-            if let Some(problem) = problem {
-                job.must(format!("look at {name}, which does not run: {problem}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// A package of the version, if it is there.
-    async fn package(&self, restore: &Restore, sha256: &str) -> Result<Option<Bytes>, BackupError> {
-        let path = package_path(sha256);
-        let Some(stream) = restore.repository.read(&restore.version, &path).await? else { return Ok(None) };
-        let bytes = read::whole(stream, PACKAGE).await?;
-        if hex(&Sha256::digest(&bytes).into()) != sha256 {
-            return Err(BackupError::Damaged { text: format!("{path} holds other bytes than its name says") });
-        }
-        Ok(Some(bytes))
-    }
-}
-
-impl RestoreJob {
-    /// Notes what a person has to do.
-    fn must(&mut self, text: String) {
-        if !self.to_do.contains(&text) {
-            self.to_do.push(text);
-        }
     }
 }

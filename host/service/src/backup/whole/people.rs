@@ -85,19 +85,19 @@ impl Inner {
         Ok(true)
     }
 
-    /// Keeps the records of a family that are not there.
+    /// Keeps the records of a family that are not there; how many.
     pub(super) async fn put_absent(
         &self,
         scope: &TenantScope,
         restore: &Restore,
         family: &str,
-    ) -> Result<(), BackupError> {
-        let state = &self.core.ports.state;
+    ) -> Result<u64, BackupError> {
+        let (state, mut count) = (&self.core.ports.state, 0);
         let mut found = Records::open(&restore.repository, &restore.version, family).await?;
         loop {
             let lines = found.some(TOGETHER).await?;
             if lines.is_empty() {
-                return Ok(());
+                return Ok(count);
             }
             let mut writes = Vec::new();
             for line in &lines {
@@ -107,6 +107,7 @@ impl Inner {
                 }
             }
             if !writes.is_empty() {
+                count += writes.len() as u64;
                 state.commit(scope, writes).await?;
             }
         }

@@ -155,6 +155,16 @@ pub(super) struct DrillView {
     pub(super) word_lists: u64,
     /// Installations that came back.
     pub(super) installations: u64,
+    /// Values that plugins have stored, each compared with the version.
+    pub(super) plugin_values: u64,
+    /// Agents that were compared.
+    pub(super) agents: u64,
+    /// Tool servers that were compared.
+    pub(super) tool_servers: u64,
+    /// Documents of the knowledge base that came back with the right bytes.
+    pub(super) documents: u64,
+    /// Other records that were compared: what was read and muted, and who has which support conversation.
+    pub(super) records: u64,
     /// Files of the version that were read, up to its manifest.
     pub(super) files: u64,
     /// Their bytes.
@@ -205,10 +215,24 @@ pub(super) struct JobView {
     pub(super) conversations: u64,
     /// What came back in them.
     pub(super) restored: RestoredJson,
+    /// What was decided and came back: the tenant's name and its policies.
+    pub(super) decisions: u64,
     /// Word lists that came back.
     pub(super) word_lists: u64,
     /// Installations of plugins that came back.
     pub(super) installations: u64,
+    /// Values that plugins have stored and that came back.
+    pub(super) plugin_values: u64,
+    /// Agents that came back.
+    pub(super) agents: u64,
+    /// Tool servers that came back.
+    pub(super) tool_servers: u64,
+    /// Documents of the knowledge base that came back.
+    pub(super) documents: u64,
+    /// Support conversations that are again in the hands in which they were.
+    pub(super) support_cases: u64,
+    /// What people decided about notifications and came back: quiet hours and muted conversations.
+    pub(super) push_settings: u64,
     /// Held messages that wait for a moderator again.
     pub(super) held: u64,
     /// Entries of the old audit log that were verified and are kept beside the new one.
@@ -315,6 +339,7 @@ impl From<DrillReport> for DrillView {
     fn from(report: DrillReport) -> Self {
         let DrillReport { version, conversations, events, messages, attachments, .. } = report;
         let DrillReport { members, word_lists, installations, files, bytes, problems, .. } = report;
+        let DrillReport { plugin_values, agents, tool_servers, documents, records, .. } = report;
         Self {
             version,
             conversations,
@@ -324,6 +349,11 @@ impl From<DrillReport> for DrillView {
             members,
             word_lists,
             installations,
+            plugin_values,
+            agents,
+            tool_servers,
+            documents,
+            records,
             files,
             bytes,
             problems,
@@ -340,7 +370,8 @@ impl From<RestoreJob> for JobView {
         };
         let (restored, failure) = (job.restored.into(), job.failure.map(Into::into));
         let RestoreJob { id, version, accounts, conversations, word_lists, installations, held, .. } = job;
-        let RestoreJob { audit_entries, to_do, .. } = job;
+        let RestoreJob { decisions, plugin_values, agents, tool_servers, documents, .. } = job;
+        let RestoreJob { support_cases, push_settings, audit_entries, to_do, .. } = job;
         Self {
             id,
             version,
@@ -348,8 +379,15 @@ impl From<RestoreJob> for JobView {
             accounts,
             conversations,
             restored,
+            decisions,
             word_lists,
             installations,
+            plugin_values,
+            agents,
+            tool_servers,
+            documents,
+            support_cases,
+            push_settings,
             held,
             audit_entries,
             to_do,
