@@ -2,6 +2,7 @@
 //! and in the end everything stands where it stood, once.
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use warbler_tests::backups::{Backups, configuration};
@@ -131,6 +132,24 @@ async fn until_done(owner: &Client, id: &str) -> Value {
     }
 }
 
+/// A tenant of an empty host that has taken over the backups of a lost one.
+pub(crate) async fn move_in(host: &Host, sink: &Path, lost: &Path) -> (Tenant, Backups) {
+    tenant::trust(host).await.unwrap();
+    let again = Tenant::make(host, "acme-again", "Acme", &[]).await.unwrap();
+    let backups = Backups::set_up(host, &again, sink).await.unwrap();
+    // The operator gives the new tenant the folder of the lost one.
+    symlink(lost, &backups.folder).unwrap();
+    assert_eq!(backups.adopt().await.unwrap().status, 204);
+    (again, backups)
+}
+
+/// Restores the whole tenant, and gives the job when it is done.
+pub(crate) async fn restore_tenant(owner: &Client, version: &str) -> Value {
+    let body = json!({"version": version, "password": PASSWORD});
+    let begun = owner.post("/v1/admin/backups/restore-tenant", body).await.unwrap().with(202).unwrap();
+    until_done(owner, begun["id"].as_str().unwrap()).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_restore_of_a_tenant_into_an_empty_host_goes_on_after_sigkill() {
     let (folder, sink, other) =
@@ -144,14 +163,9 @@ async fn the_restore_of_a_tenant_into_an_empty_host_goes_on_after_sigkill() {
     host.kill().unwrap();
 
     let mut host = Host::start(other.path(), &configuration(sink.path())).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let mut again = Tenant::make(&host, "acme-again", "Acme", &[]).await.unwrap();
-    let backups = Backups::set_up(&host, &again, sink.path()).await.unwrap();
-    // The operator gives the new tenant the folder of the lost one.
-    symlink(&lost, &backups.folder).unwrap();
-    assert_eq!(backups.adopt().await.unwrap().status, 204);
+    let (mut again, _) = move_in(&host, sink.path(), &lost).await;
     let body = json!({"version": version, "password": PASSWORD});
-    let begun = again.owner.post("/v1/admin/backups/restore-tenant", body.clone()).await.unwrap().with(202).unwrap();
+    let begun = again.owner.post("/v1/admin/backups/restore-tenant", body).await.unwrap().with(202).unwrap();
     let id = begun["id"].as_str().unwrap();
     let until = chance.below(CONVERSATIONS as u64 / 2);
     let seen = loop {
@@ -173,8 +187,7 @@ async fn the_restore_of_a_tenant_into_an_empty_host_goes_on_after_sigkill() {
     assert_eq!(done["conversations"], CONVERSATIONS, "{done}");
     assert_world(&host, &world).await;
 
-    let begun = again.owner.post("/v1/admin/backups/restore-tenant", body).await.unwrap().with(202).unwrap();
-    let done = until_done(&again.owner, begun["id"].as_str().unwrap()).await;
+    let done = restore_tenant(&again.owner, &version).await;
     assert_eq!((&done["accounts"], &done["restored"]["messages"]), (&json!(0), &json!(0)), "{done}");
     assert_world(&host, &world).await;
     host.stop().unwrap();

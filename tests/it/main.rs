@@ -26,6 +26,7 @@ mod backup_progress;
 mod backup_restic;
 mod backup_restore;
 mod backup_search;
+mod backup_whole;
 mod codes;
 mod crash;
 mod hostile;

@@ -104,15 +104,15 @@ impl KeptInstallation {
         self.record.wish == Wish::Active
     }
 
-    /// The installation of this plugin that the tenant has, maybe under another identifier.
+    /// The installation of this plugin and label that the tenant has, maybe under another identifier.
     pub(crate) async fn present(
         &self,
         state: &dyn State,
         scope: &TenantScope,
     ) -> Result<Option<InstallationId>, ServiceError> {
-        let present = all(state, scope).await?;
+        let (present, name) = (all(state, scope).await?, self.record.name());
         let same = present.iter().find(|record| record.id == self.record.id);
-        let found = same.or_else(|| present.iter().find(|record| record.plugin == self.record.plugin));
+        let found = same.or_else(|| present.iter().find(|record| record.name() == name));
         Ok(found.map(|record| record.id))
     }
 
