@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn a_family_is_seen_by_its_name_by_a_constant_and_not_at_all_if_it_is_hidden() {
+        let text = "const DOGS: &str = \"dog\";\nStateKey::new(\"cat\", &[&id]); StateKey::new(DOGS, &[]); \
+                    StateKey::new(\n    hidden, &[])";
+        let (cat, dog) = (Ok("cat".to_owned()), Ok("dog".to_owned()));
+        assert_eq!(families(text), [cat, dog, Err("hidden".to_owned())]);
+    }
+
+    #[test]
     fn families_stand_in_the_order_in_which_their_files_are_written() {
         let paths = KEPT.iter().map(|family| super::super::layout::records_path(family.name, 1));
         assert!(paths.is_sorted(), "a version's files go in the order of their paths");

@@ -262,6 +262,11 @@ impl Erased {
         self.0.iter().any(|erased| erased.messages.contains(message))
     }
 
+    /// All of them.
+    pub(super) fn messages(&self) -> HashSet<MessageId> {
+        self.0.iter().flat_map(|erased| erased.messages.iter().copied()).collect()
+    }
+
     /// The time before which everything was erased because of its age.
     pub(super) fn before(&self) -> Option<Timestamp> {
         self.0.iter().filter_map(|erased| erased.before).max()

@@ -152,6 +152,7 @@ impl Inner {
         for family in ["read", "erased"] {
             self.put_absent(scope, restore, family).await?;
         }
+        self.keep_erased(scope, restore).await?;
         expiry::bring_back(&*self.core.ports.state, scope, restore.erased_before).await.map_err(ours)?;
         self.belongings(scope, restore, job).await?;
         self.decisions(scope, restore, job).await?;

@@ -329,3 +329,85 @@ async fn a_restored_backup_policy_names_only_sinks_that_are_in_use() {
     // The one that it came from goes on being used.
     new.run(&again.owner).await.unwrap();
 }
+
+/// Sinks that run, and which installations were taken up.
+#[derive(Default)]
+struct Watched {
+    shelves: Shelves,
+    taken: Mutex<Vec<(InstallationId, bool)>>,
+}
+
+#[async_trait]
+impl TenantPlugins for Watched {
+    fn running_sinks(&self, tenant: TenantId) -> Vec<RunningSink> {
+        self.shelves.running_sinks(tenant)
+    }
+
+    async fn take_up(&self, _scope: &TenantScope, installation: InstallationId, active: bool) -> Option<String> {
+        self.taken.lock().push((installation, active));
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_cut_short_goes_on_with_the_plugins_that_it_had_put_and_no_other_sink_takes_over() {
+    let (world, shelf, mut record) = (World::new().await, Arc::default(), plugin_record().await);
+    record["current"]["manifest"]["hooks"] = serde_json::json!(["backup-sink"]);
+    let office = world.tenant("acme").await;
+    let (scope, state) = (office.owner.scope(), world.store.state());
+    let plugin: InstallationId = serde_json::from_value(record["id"].clone()).unwrap();
+    put(&world, scope, StateKey::new("plugin", &[&plugin]), &record).await;
+    stored("mark", serde_json::json!({"text": "kept"})).put(&state, scope, plugin).await.unwrap();
+    let old = backups(&world, &shelf);
+    let version = old.run(&office.owner).await.unwrap().id;
+    old.add_escrow(&office.owner, &password(), passphrase(), true).await.unwrap();
+
+    let fresh = World::new().await;
+    let again = fresh.tenant("acme-again").await;
+    let (scope, state, watched) = (again.owner.scope(), fresh.store.state(), Arc::<Watched>::default());
+    let in_use = watched.shelves.add(&shelf);
+    let (core, lists) = (Arc::clone(fresh.service.core()), fresh.service.word_lists().clone());
+    let new = Backups::new(core, lists, Arc::clone(&watched) as _);
+    new.adopt(&again.owner, &password(), passphrase()).await.unwrap();
+    let job = whole(&new, &again.owner, &version).await;
+    assert_eq!(*watched.taken.lock(), [(plugin, false)]);
+    assert_eq!(new.policy(&again.owner).await.unwrap().sinks, [in_use], "a sink that comes back takes nobody's place");
+
+    // As it stands when the host is killed before the value and the plugin are seen to.
+    let mut begun = serde_json::to_value(&job).unwrap();
+    (begun["state"], begun["plugins"][0]["is_done"]) = ("running".into(), false.into());
+    for (key, _) in state.scan(scope, &records::under("plugin-store", &[]), None, 9).await.unwrap() {
+        state.commit(scope, vec![records::delete(key, Expect::Any)]).await.unwrap();
+    }
+    put(&fresh, scope, StateKey::new("backup-restore", &[&job.id]), &begun).await;
+    new.inner.resume_restores(scope).await.unwrap();
+    while new.restore_job(&again.owner, job.id).await.unwrap().state == RestoreState::Running {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*watched.taken.lock(), [(plugin, false), (plugin, false)]);
+    assert!(stored("mark", serde_json::json!({"text": "kept"})).stands(&state, scope, plugin).await.unwrap());
+    assert_eq!(new.restore_job(&again.owner, job.id).await.unwrap().installations, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_host_remembers_what_was_erased_after_the_version_that_it_came_from() {
+    let (world, shelf) = (World::new().await, Arc::default());
+    let office = world.tenant("acme").await;
+    let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
+    let old = backups(&world, &shelf);
+    let group = chat(&office, &ada, &ben).await;
+    let secret = office.post_id(&ada, group, "to be taken back").await;
+    let version = old.run(&office.owner).await.unwrap().id;
+    world.service.messages().recall(&ada, group, secret).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    old.run(&office.owner).await.unwrap();
+    old.add_escrow(&office.owner, &password(), passphrase(), true).await.unwrap();
+
+    let fresh = World::new().await;
+    let again = fresh.tenant("acme-again").await;
+    let new = backups(&fresh, &shelf);
+    new.adopt(&again.owner, &password(), passphrase()).await.unwrap();
+    whole(&new, &again.owner, &version).await;
+    let found = fresh.store.state().get(again.owner.scope(), &records::erased(secret)).await.unwrap();
+    assert!(found.is_some(), "the versions of the new host would not say that it was erased");
+}

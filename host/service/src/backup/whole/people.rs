@@ -112,4 +112,20 @@ impl Inner {
             }
         }
     }
+
+    /// Remembers what any version says was erased, so that the versions that this host makes say so too when those are
+    /// forgotten.
+    pub(super) async fn keep_erased(&self, scope: &TenantScope, restore: &Restore) -> Result<(), BackupError> {
+        let (state, mut writes) = (&self.core.ports.state, Vec::new());
+        for message in restore.erased.messages() {
+            let key = records::erased(message);
+            if state.get(scope, &key).await?.is_none() {
+                writes.push(records::put(key, &restore.now, Expect::Any).map_err(ours)?);
+            }
+            if writes.len() == TOGETHER {
+                state.commit(scope, std::mem::take(&mut writes)).await?;
+            }
+        }
+        Ok(state.commit(scope, writes).await?)
+    }
 }
