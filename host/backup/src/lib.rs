@@ -9,6 +9,7 @@
 //! - The library takes no locks. Whoever calls holds the lease.
 
 mod backend;
+mod copy;
 mod error;
 mod mirror;
 mod options;

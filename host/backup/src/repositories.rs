@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use bytesize::ByteSize;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
-    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends,
+    ConfigOptions, Credentials, KeyOptions, NoProgressBars, OpenStatus, ProgressBars, Repository, RepositoryBackends,
     RepositoryOptions as LibraryOptions, WriteBackend,
 };
 use tokio::task::spawn_blocking;
 use warbler_domain::{
-    BackupError, BackupMirror, BackupProgress, BackupRepositories, BackupRepository, BackupSink, MirrorLedger,
-    MirroredSink, RepositoryKey, RepositoryOptions, Unlock,
+    BackupError, BackupMirror, BackupProgress, BackupRepositories, BackupRepository, BackupSink, CopiedVersion,
+    KeyedSink, MirrorLedger, MirroredSink, RepositoryKey, RepositoryOptions, Unlock,
 };
 use zeroize::Zeroizing;
 
 use crate::Patience;
 use crate::backend::SinkBackend;
+use crate::copy;
 use crate::error::{Fault, internal, panicked};
 use crate::mirror::{Mirror, Traffic, is_named_by_digest};
 use crate::repository::ResticRepository;
@@ -77,9 +78,13 @@ impl Place {
 
 /// The library's repository over a backend.
 fn over(backend: &Arc<SinkBackend>) -> Result<Repository<()>, BackupError> {
+    watched(backend, NoProgressBars)
+}
+
+fn watched(backend: &Arc<SinkBackend>, bars: impl ProgressBars) -> Result<Repository<()>, BackupError> {
     let backends = RepositoryBackends::new(Arc::clone(backend) as Arc<dyn WriteBackend>, None);
     let options = LibraryOptions::default().no_cache(true);
-    Repository::new(&options, &backends).map_err(|error| backend.fault.explain(&error))
+    Repository::new_with_progress(&options, &backends, bars).map_err(|error| backend.fault.explain(&error))
 }
 
 /// Opens a repository; blocks.
@@ -87,7 +92,16 @@ pub(crate) fn open(
     backend: &Arc<SinkBackend>,
     credentials: &Credentials,
 ) -> Result<Repository<OpenStatus>, BackupError> {
-    let repository = over(backend)?;
+    open_watched(backend, credentials, NoProgressBars)
+}
+
+/// Opens a repository that tells `bars` how far it is; blocks.
+pub(crate) fn open_watched(
+    backend: &Arc<SinkBackend>,
+    credentials: &Credentials,
+    bars: impl ProgressBars,
+) -> Result<Repository<OpenStatus>, BackupError> {
+    let repository = watched(backend, bars)?;
     let fault: &Fault = &backend.fault;
     if repository.config_id().map_err(|error| fault.explain(&error))?.is_none() {
         return Err(BackupError::NoRepository);
@@ -179,6 +193,24 @@ impl BackupRepositories for ResticRepositories {
         let place = Place::new(sink, self.patience, &RepositoryOptions::default());
         let backend = place.backend(Arc::default());
         let work = move || encoded(&open(&backend, &Credentials::password(&*passphrase))?.key());
+        spawn_blocking(work).await.map_err(|error| panicked(&error))?
+    }
+
+    async fn copy(
+        &self,
+        from: KeyedSink,
+        to: KeyedSink,
+        options: RepositoryOptions,
+        progress: Arc<BackupProgress>,
+    ) -> Result<Vec<CopiedVersion>, BackupError> {
+        if !self.exists(Arc::clone(&to.sink)).await? {
+            self.create(Arc::clone(&to.sink), &to.key, options.clone()).await?;
+        }
+        let (unlock, unlock_copy) = (credentials(&from.key)?, credentials(&to.key)?);
+        let original = Place::new(from.sink, self.patience, &RepositoryOptions::default());
+        let original = original.backend(Arc::clone(&progress));
+        let copied = Place::new(to.sink, self.patience, &options).backend(Arc::clone(&progress));
+        let work = move || copy::copy((&original, &unlock), (&copied, &unlock_copy), &progress);
         spawn_blocking(work).await.map_err(|error| panicked(&error))?
     }
 

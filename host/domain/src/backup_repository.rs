@@ -204,6 +204,30 @@ pub struct PassphraseKey {
     pub file: Bytes,
 }
 
+/// Where a repository is, and the key that opens it.
+#[derive(Clone)]
+pub struct KeyedSink {
+    /// The sink.
+    pub sink: Arc<dyn BackupSink>,
+    /// The repository's own key.
+    pub key: RepositoryKey,
+}
+
+impl fmt::Debug for KeyedSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedSink")
+    }
+}
+
+/// A version that was copied: its identifier there and here. It is a digest over sealed bytes, so that a copy has another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedVersion {
+    /// Its identifier where it was copied from.
+    pub from: String,
+    /// Its identifier in the copy.
+    pub to: String,
+}
+
 /// How a repository is worked on.
 #[derive(Debug, Clone, Default)]
 pub struct RepositoryOptions {
@@ -319,6 +343,23 @@ pub trait BackupRepositories: Send + Sync {
         sink: Arc<dyn BackupSink>,
         passphrase: Zeroizing<String>,
     ) -> Result<RepositoryKey, BackupError>;
+    /// Copies every version of a repository, sealed anew under another key, into the repository of another sink, which is
+    /// made if there is none; times and order stay. What an earlier copy that was cut short has stored there is used;
+    /// versions that are there and not in the original go. Gives the versions, oldest first. What the original lacks
+    /// the copy lacks, too: check it before it takes the other's place. `options` are those of the copy.
+    ///
+    /// **Nothing else may write to either meanwhile.**
+    ///
+    /// # Errors
+    /// `NoRepository` or `WrongKey` of the original, `WrongKey` if another repository is in the other sink, a sink
+    /// failed, the original is damaged, or it was cancelled.
+    async fn copy(
+        &self,
+        from: KeyedSink,
+        to: KeyedSink,
+        options: RepositoryOptions,
+        progress: Arc<BackupProgress>,
+    ) -> Result<Vec<CopiedVersion>, BackupError>;
     /// Puts sinks together, of which `require` have to take each write: at least one, at most all. Sinks that the
     /// ledger does not know are behind until the mirror is healed.
     ///

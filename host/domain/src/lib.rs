@@ -40,8 +40,8 @@ pub use backup_error::BackupError;
 pub use backup_mirror::{BackupMirror, Healed, MirrorLedger, MirrorState, MirroredSink};
 pub use backup_repository::{
     BackupContent, BackupEntry, BackupFile, BackupProgress, BackupRepositories, BackupRepository, BackupSource,
-    BackupVersion, CheckDepth, CheckReport, Freeing, OpenFile, PassphraseKey, Repaired, RepositoryKey,
-    RepositoryOptions, Unlock,
+    BackupVersion, CheckDepth, CheckReport, CopiedVersion, Freeing, KeyedSink, OpenFile, PassphraseKey, Repaired,
+    RepositoryKey, RepositoryOptions, Unlock,
 };
 pub use conversation::{Conversation, ConversationKind, Member};
 pub use error::{HookError, LoadError, Refusal, StoreError, with_causes};

@@ -72,8 +72,8 @@ pub use attachments::{Attachments, NewAttachment};
 pub use audit::{Actor, Audit, AuditArchive, AuditEntry, AuditPage, AuditQuery, AuditReport, Broken, Judged, NewEntry};
 pub use authentication::{Authentication, Caller, OperatorCaller, SessionView, SignIn, SignInOutcome, SignedIn, Token};
 pub use backup::{
-    BackedUp, BackupPolicy, BackupStatus, Backups, DrillReport, Escrow, Failure, Keep, Preview, PreviewQuery,
-    RestoreJob, RestoreState, Restored, RunState, Schedule, SinkState, SnapshotView,
+    BackedUp, BackupPolicy, BackupStatus, Backups, DrillReport, Escrow, Failure, Keep, KeyRotation, KeyState, Preview,
+    PreviewQuery, RestoreJob, RestoreState, Restored, RunState, Schedule, SinkState, SnapshotView,
 };
 pub use consumers::{Consumers, DeadLetter, Handled, Handler, LetterQuery, Letters, Work};
 pub use conversations::{Conversations, Listed, NewConversation};

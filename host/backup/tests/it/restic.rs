@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 use crate::sinks::{FolderSink, create, reopen};
 use crate::source::{read, small};
 
-const PASSPHRASE: &str = "a passphrase for restic";
+pub(crate) const PASSPHRASE: &str = "a passphrase for restic";
 
 /// Whether restic is there; says so if it is not.
-fn has_restic() -> bool {
+pub(crate) fn has_restic() -> bool {
     let found = Command::new("restic").arg("version").output().is_ok_and(|output| output.status.success());
     if !found {
         eprintln!("SKIPPED: there is no restic on this machine (apt-get install restic)");
@@ -22,7 +22,7 @@ fn has_restic() -> bool {
     found
 }
 
-fn restic(repository: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn restic(repository: &Path, arguments: &[&str]) -> Output {
     let output = Command::new("restic")
         .args(["--no-cache", "--no-lock", "--repo"])
         .arg(repository)

@@ -100,6 +100,18 @@ pub(crate) enum Backup {
         #[command(flatten)]
         server: Server,
     },
+    /// Change the repository's own key, and wait for it: everything is copied, sealed anew, into an empty sink, which
+    /// keeps the backups from then on. The caller's password is asked for, or comes from `WARBLER_PASSWORD`.
+    RotateKey {
+        /// The installation of the empty sink, as `plugin list` shows it. The same again goes on with what was cut short.
+        #[arg(required_unless_present = "give_up")]
+        installation: Option<String>,
+        /// Give up a change that was cut short.
+        #[arg(long, conflicts_with = "installation")]
+        give_up: bool,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Take over the repository in the sink, after the host was lost. The passphrase comes from `WARBLER_PASSPHRASE`.
     Adopt {
         #[command(flatten)]
@@ -163,6 +175,7 @@ impl Backup {
                 );
                 Ok(())
             }
+            Self::RotateKey { installation, give_up: _, server } => rotate_key(&server.client()?, installation).await,
             Self::Adopt { server } => {
                 let client = server.client()?;
                 let (passphrase, password) = (passphrase()?, password::ask("your account", false)?);
@@ -207,6 +220,34 @@ async fn run(client: &Client) -> anyhow::Result<()> {
             cell(made, "/bytes"),
             cell(made, "/added")
         );
+        show(client, &status, &text);
+        return Ok(());
+    }
+}
+
+/// Changes the key into the sink of an installation, or gives a change up.
+async fn rotate_key(client: &Client, installation: Option<String>) -> anyhow::Result<()> {
+    let Some(installation) = installation else {
+        client.delete("/v1/admin/backups/keys/rotate").await?;
+        print::line("the repository keeps its key");
+        return Ok(());
+    };
+    let password = password::ask("your account", false)?;
+    let body = json!({ "sink": installation, "password": password.as_str() });
+    client.post("/v1/admin/backups/keys/rotate", &body).await?;
+    loop {
+        tokio::time::sleep(ASK).await;
+        let status = client.get("/v1/admin/backups").await?;
+        if cell(&status, "/running/what") == "rotate" {
+            continue;
+        }
+        if status.pointer("/key/rotation").is_some_and(|rotation| !rotation.is_null()) {
+            let (text, code) =
+                (cell(&status, "/key/rotation/failure/text"), cell(&status, "/key/rotation/failure/code"));
+            bail!("the key is as it was: {text} ({code}); the same again goes on with what was copied");
+        }
+        let mut text = "the repository has a new key".to_owned();
+        add_to_do(&mut text, status.get("key"));
         show(client, &status, &text);
         return Ok(());
     }
@@ -269,6 +310,12 @@ async fn list(client: &Client) -> anyhow::Result<()> {
     if status.get("failure").is_some_and(|failure| !failure.is_null()) {
         print::line(&format!("the last run failed: {}", cell(&status, "/failure/text")));
     }
+    if status.pointer("/key/rotation").is_some_and(|rotation| !rotation.is_null()) {
+        print::line(&format!("a change of the key is not through: {}", cell(&status, "/key/rotation/failure/text")));
+    }
+    let mut to_do = String::new();
+    add_to_do(&mut to_do, status.get("key"));
+    to_do.lines().filter(|line| !line.is_empty()).for_each(print::line);
     Ok(())
 }
 
@@ -310,12 +357,18 @@ async fn restore_tenant(client: &Client, body: &Value) -> anyhow::Result<()> {
     let mut text = format!("{accounts} accounts, {conversations} conversations; {}\n", restored(&done));
     let counted = BELONGINGS.map(|(name, what)| format!("{} {what}", count(name)));
     text.push_str(&counted.join(", "));
-    for left in print::list(&job, "to_do").iter().filter_map(Value::as_str) {
+    add_to_do(&mut text, Some(&job));
+    show(client, &job, &text);
+    Ok(())
+}
+
+/// Adds what a person has to do, a line each.
+fn add_to_do(text: &mut String, of: Option<&Value>) {
+    let Some(of) = of else { return };
+    for left in print::list(of, "to_do").iter().filter_map(Value::as_str) {
         text.push_str("\nto do: ");
         text.push_str(left);
     }
-    show(client, &job, &text);
-    Ok(())
 }
 
 fn restored(done: &Value) -> String {

@@ -38,6 +38,12 @@ pub(super) struct Ledger {
     pub(super) is_damaged: bool,
     /// Since when the run was due of which it was told that it is late.
     pub(super) late_since: Option<Timestamp>,
+    /// When the repository's key was changed last.
+    pub(super) rotated_at: Option<Timestamp>,
+    /// The sinks in which the repository was before, under the old key, and perhaps still is.
+    pub(super) left_behind: Vec<InstallationId>,
+    /// Whether no passphrase was given to the repository since its key was changed.
+    pub(super) needs_escrow: bool,
 }
 
 /// Why a run failed.
@@ -76,11 +82,11 @@ impl Drop for KeyRecord {
     }
 }
 
-fn ledger_key() -> StateKey {
+pub(super) fn ledger_key() -> StateKey {
     StateKey::new("backup-ledger", &[])
 }
 
-fn policy_key() -> StateKey {
+pub(super) fn policy_key() -> StateKey {
     StateKey::new("backup-policy", &[])
 }
 

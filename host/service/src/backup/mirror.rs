@@ -52,7 +52,7 @@ pub struct SinkState {
     pub problem: Option<String>,
 }
 
-fn key() -> StateKey {
+pub(super) fn key() -> StateKey {
     StateKey::new("backup-mirror", &[])
 }
 

@@ -34,7 +34,7 @@ impl Leased {
 }
 
 impl Inner {
-    async fn options(&self, scope: &TenantScope) -> Result<RepositoryOptions, ServiceError> {
+    pub(super) async fn options(&self, scope: &TenantScope) -> Result<RepositoryOptions, ServiceError> {
         let limit = ledger::policy(&*self.core.ports.state, scope).await?.bytes_per_second;
         Ok(RepositoryOptions { bytes_per_second: (limit > 0).then_some(limit) })
     }
@@ -128,6 +128,40 @@ impl Inner {
             let (sink, installations) = (Arc::clone(&target.sink), target.installations.clone());
             work(Leased { repository, sink, installations, believed, lease }).await
         };
+        let done = self.renewing(&sinks, &mut mine, progress, work).await?;
+        // Sinks that were healed get it, too.
+        give_back(&target.believed().await?, mine).await;
+        done
+    }
+
+    /// Does something that changes the repository of a sink which is none of those that the policy names, under the same
+    /// lease as the present one.
+    pub(super) async fn with_lease_of<T>(
+        &self,
+        present: &Leased,
+        sink: &Arc<dyn BackupSink>,
+        progress: &BackupProgress,
+        work: impl Future<Output = Result<T, BackupError>>,
+    ) -> Result<T, BackupError> {
+        let (now, sinks) = (self.core.now(), [Arc::clone(sink)]);
+        let mut mine = Lease { until: now.after(lease::HOLDS), ..present.lease.clone() };
+        // Whatever number stands there counted the leases of another repository.
+        lease::is_free(lease::read(&sinks).await?.as_ref(), &mine.holder, now)?;
+        lease::write(&sinks, &mine).await?;
+        let done = self.renewing(&sinks, &mut mine, progress, work).await?;
+        give_back(&sinks, mine).await;
+        done
+    }
+
+    /// Does something while its lease is renewed. Losing it ends the work, and is the outer error; what came of the work
+    /// is the inner one.
+    async fn renewing<T>(
+        &self,
+        sinks: &[Arc<dyn BackupSink>],
+        mine: &mut Lease,
+        progress: &BackupProgress,
+        work: impl Future<Output = Result<T, BackupError>>,
+    ) -> Result<Result<T, BackupError>, BackupError> {
         let mut renewals = tokio::time::interval(lease::RENEWED);
         renewals.tick().await;
         tokio::pin!(work);
@@ -135,7 +169,7 @@ impl Inner {
             tokio::select! {
                 done = &mut work => break done,
                 _ = renewals.tick() => {
-                    if let Err(error) = self.renew(&sinks, &mut mine).await {
+                    if let Err(error) = self.renew(sinks, mine).await {
                         // Ends the work's calls of the sink, and so the work.
                         progress.cancel();
                         drop((&mut work).await);
@@ -144,13 +178,8 @@ impl Inner {
                 }
             }
         };
-        lease::verify(&sinks, &mine).await?;
-        // Not the present time: another host's clock may be behind this one's. Sinks that were healed get it, too.
-        mine.until = warbler_domain::Timestamp::from_millis(0);
-        if let Err(error) = lease::write(&target.believed().await?, &mine).await {
-            tracing::warn!(%error, "the lease of a repository could not be given back; it ends by itself");
-        }
-        done
+        lease::verify(sinks, mine).await?;
+        Ok(done)
     }
 
     async fn renew(&self, sinks: &[Arc<dyn BackupSink>], mine: &mut Lease) -> Result<(), BackupError> {
@@ -181,5 +210,14 @@ impl Inner {
         }
         let healed = healed.map_err(|error| failed("healing mirrored sinks", error))?;
         self.note_healing(scope, actor.clone(), &healed).await.map_err(ours)
+    }
+}
+
+/// Ends a lease before its time.
+async fn give_back(sinks: &[Arc<dyn BackupSink>], mut mine: Lease) {
+    // Not the present time: another host's clock may be behind this one's.
+    mine.until = warbler_domain::Timestamp::from_millis(0);
+    if let Err(error) = lease::write(sinks, &mine).await {
+        tracing::warn!(%error, "the lease of a repository could not be given back; it ends by itself");
     }
 }

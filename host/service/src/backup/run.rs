@@ -86,6 +86,7 @@ impl Inner {
                 self.tell_what_is_lost(scope, repository).await?;
             }
             self.tidy_up(scope, &leased).await;
+            self.forget_emptied(scope, &*leased.sink).await;
             Ok(version)
         };
         let made = self.with_lease(scope, actor, progress, work).await;

@@ -1,10 +1,11 @@
-//! Looks every so often at what is due: runs, runs that are late, trials, restores that a crash cut short.
+//! Looks every so often at what is due: runs, runs that are late, trials, restores and changes
+//! of a key that a crash cut short.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use warbler_domain::{TenantId, TenantScope};
+use warbler_domain::{BackupProgress, TenantId, TenantScope};
 
 use super::{Inner, ledger, mirror};
 use crate::audit::Actor;
@@ -64,6 +65,7 @@ impl Inner {
     pub(super) async fn look(self: &Arc<Self>, tenant: TenantId) -> Result<(), ServiceError> {
         let (scope, state) = (TenantScope::own_work(tenant), &*self.core.ports.state);
         self.resume_restores(&scope).await?;
+        self.resume_rotation(&scope).await?;
         let (policy, now) = (ledger::policy(state, &scope).await?, self.core.now());
         let ledger = ledger::ledger(state, &scope).await?;
         // Whoever chose a sink, or had backups, is told that there are none any more.
@@ -121,20 +123,25 @@ impl Inner {
     /// Begins a run, unless something is under way; whether it did.
     pub(super) fn start_run(self: &Arc<Self>, scope: &TenantScope, actor: Actor) -> bool {
         let Some(turn) = self.turn(scope.tenant(), "backup") else { return false };
-        let (inner, scope, stop) = (Arc::clone(self), *scope, self.core.tasks.stop().clone());
+        let (inner, scope) = (Arc::clone(self), *scope);
         self.core.tasks.spawn(async move {
             let progress = Arc::clone(&turn.progress);
-            let ending = Arc::clone(&progress);
-            // The threads of a run hear of the end through its progress.
-            let watch = tokio::spawn(async move {
-                stop.cancelled().await;
-                ending.cancel();
-            });
             // It was told of by itself.
-            drop(inner.run(&scope, actor, &progress).await);
-            watch.abort();
+            drop(inner.until_the_end(&progress, Box::pin(inner.run(&scope, actor, &progress))).await);
             drop(turn);
         });
         true
+    }
+
+    /// Does something that ends when the service stops: its threads hear of the end through `progress`.
+    pub(super) async fn until_the_end<T>(&self, progress: &Arc<BackupProgress>, work: impl Future<Output = T>) -> T {
+        let (stop, ending) = (self.core.tasks.stop().clone(), Arc::clone(progress));
+        let watch = tokio::spawn(async move {
+            stop.cancelled().await;
+            ending.cancel();
+        });
+        let done = work.await;
+        watch.abort();
+        done
     }
 }

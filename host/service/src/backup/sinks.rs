@@ -139,7 +139,8 @@ impl Inner {
         Ok(())
     }
 
-    async fn config(&self, sink: &dyn BackupSink) -> Result<Option<bytes::Bytes>, ServiceError> {
+    /// What tells the repository of a sink from others; nothing if it holds none.
+    pub(super) async fn config(&self, sink: &dyn BackupSink) -> Result<Option<bytes::Bytes>, ServiceError> {
         let (name, length) = CONFIG;
         let found = sink.get(name, 0, length).await;
         found.map_err(|error| refused(failed("reading which repository it holds", error)))

@@ -23,6 +23,7 @@ use crate::world::{Office, PASSWORD, World, code, committed, posted, send, text}
 use crate::{Caller, Edit, NewAttachment, NewBody, Send, Shown};
 
 mod belongings;
+mod keys;
 mod mirrors;
 mod tidy;
 mod whole;

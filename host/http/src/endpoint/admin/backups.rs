@@ -1,5 +1,6 @@
-//! `/v1/admin/backups`: the policy, runs, versions, checks, trials, restores and the key.
+//! `/v1/admin/backups`: the policy, runs, versions, checks, trials, restores and keys.
 
+mod keys;
 mod policy;
 mod view;
 
@@ -10,14 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 use warbler_domain::{CheckDepth, CheckReport};
-use warbler_service::{Escrow, ServiceError};
+use warbler_service::ServiceError;
 use zeroize::Zeroizing;
 
+use self::keys::{AddKey, Adopt, Confirm, KeyView, Keys, RotateKey, RotationView};
 use self::policy::BackupPolicyJson;
-use self::view::{
-    AddKey, AdminRestore, Adopt, CheckJson, Confirm, DamageView, DrillView, JobView, KeyView, Keys, StatusView,
-    TenantRestore, Trust,
-};
+use self::view::{AdminRestore, CheckJson, DamageView, DrillView, JobView, StatusView, TenantRestore, Trust};
 use crate::api::Api;
 use crate::auth::SignedIn;
 use crate::endpoint::backups::RestoredJson;
@@ -39,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(restore_job))
         .routes(routes!(keys, add_key))
         .routes(routes!(remove_key))
+        .routes(routes!(rotate_key, give_up_rotation))
         .routes(routes!(adopt))
 }
 
@@ -176,8 +176,7 @@ async fn add_key(
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
     let (password, passphrase) = (Zeroizing::new(password), Zeroizing::new(passphrase));
     let escrow = api.service().backups().add_escrow(&caller, &password, passphrase, in_repository).await?;
-    let Escrow { id, file, in_repository } = escrow;
-    Ok((StatusCode::CREATED, Json(KeyView { id, file, in_repository })))
+    Ok((StatusCode::CREATED, Json(escrow.into())))
 }
 
 /// Takes a key by passphrase out of the repository.
@@ -190,6 +189,26 @@ async fn remove_key(
     Body(Confirm { password }): Body<Confirm>,
 ) -> Result<StatusCode, Problem> {
     api.service().backups().remove_escrow(&caller, &Zeroizing::new(password), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Begins to change the repository's own key, or goes on with it: all versions are copied, sealed anew, into an empty
+/// sink, which keeps the backups from then on. It goes on by itself; `DELETE /v1/admin/backups/run` ends it for now.
+#[utoipa::path(post, path = "/admin/backups/keys/rotate", tag = "admin", request_body = RotateKey,
+    responses((status = 202, body = RotationView)))]
+async fn rotate_key(
+    State(api): State<Api>,
+    SignedIn(caller): SignedIn,
+    Body(RotateKey { sink, password }): Body<RotateKey>,
+) -> Result<(StatusCode, Json<RotationView>), Problem> {
+    let rotation = api.service().backups().rotate_key(&caller, &Zeroizing::new(password), sink).await?;
+    Ok((StatusCode::ACCEPTED, Json(rotation.into())))
+}
+
+/// Gives up a change of the repository's own key that is not through and not under way.
+#[utoipa::path(delete, path = "/admin/backups/keys/rotate", tag = "admin", responses((status = 204)))]
+async fn give_up_rotation(State(api): State<Api>, SignedIn(caller): SignedIn) -> Result<StatusCode, Problem> {
+    api.service().backups().give_up_rotation(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

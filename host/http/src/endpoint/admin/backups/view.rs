@@ -6,12 +6,13 @@ use uuid::Uuid;
 use warbler_domain::{BackupError, BackupVersion, ConversationId, InstallationId, Timestamp, UserId};
 use warbler_service::{BackupStatus, DrillReport, Failure, RestoreJob, RestoreState, RunState, SinkState};
 
+use super::keys::KeyStateView;
 use crate::endpoint::backups::RestoredJson;
 
 /// Work that is under way.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunView {
-    /// `backup`, `restore`, `check`, `drill`, `heal` or `keys`.
+    /// `backup`, `restore`, `check`, `drill`, `heal`, `keys` or `rotate`.
     pub(super) what: &'static str,
     /// Since when.
     #[schema(value_type = String, format = "date-time")]
@@ -111,6 +112,8 @@ pub(super) struct StatusView {
     pub(super) drilled_at: Option<Timestamp>,
     /// What was wrong in the last trial.
     pub(super) drill_failure: Option<String>,
+    /// How the repository's own key stands.
+    pub(super) key: KeyStateView,
     /// All versions, the newest first.
     pub(super) versions: Vec<VersionView>,
     /// Why the versions cannot be listed, if they cannot.
@@ -243,66 +246,14 @@ pub(super) struct JobView {
     pub(super) failure: Option<BackupFailureView>,
 }
 
-/// A passphrase that shall open the repository.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AddKey {
-    /// The passphrase, 12 characters at least.
-    pub(super) passphrase: String,
-    /// Whether the key stands in the repository, where restic finds it. Otherwise the answer is all there is of it.
-    #[serde(default = "yes")]
-    pub(super) in_repository: bool,
-    /// The caller's password, once more.
-    pub(super) password: String,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// A passphrase that opens the repository in the sink.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Adopt {
-    /// The passphrase.
-    pub(super) passphrase: String,
-    /// The caller's password, once more.
-    pub(super) password: String,
-}
-
-/// The caller's password, once more.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Confirm {
-    /// The password.
-    pub(super) password: String,
-}
-
-/// A key by passphrase.
-#[derive(Serialize, ToSchema)]
-pub(super) struct KeyView {
-    /// Its identifier.
-    pub(super) id: String,
-    /// The key file, as restic has it, in base64.
-    pub(super) file: String,
-    /// Whether it stands in the repository.
-    pub(super) in_repository: bool,
-}
-
-/// The keys by passphrase that stand in the repository.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Keys {
-    /// Their identifiers.
-    pub(super) keys: Vec<String>,
-}
-
 impl StatusView {
     /// What cannot be opened is told beside the rest: an admin then needs the rest most.
     pub(super) fn new(status: BackupStatus, versions: Result<Vec<BackupVersion>, BackupError>) -> Self {
         let unreadable =
             versions.as_ref().err().map(|error| UnreadableView { code: error.code(), text: error.with_cause() });
         let versions = versions.unwrap_or_default();
-        let BackupStatus { has_sink, sinks, running, made_at, failure, next_at, drilled_at, drill_failure } = status;
+        let BackupStatus { has_sink, sinks, running, made_at, failure, next_at, .. } = status;
+        let BackupStatus { drilled_at, drill_failure, key, .. } = status;
         let run = |RunState { what, since, files, read, stored }| RunView { what, since, files, read, stored };
         let versions = versions.into_iter().map(|version| {
             let BackupVersion { id, at, files, bytes, added } = version;
@@ -317,6 +268,7 @@ impl StatusView {
             next_at,
             drilled_at,
             drill_failure,
+            key: key.into(),
             versions: versions.collect(),
             unreadable,
         }
