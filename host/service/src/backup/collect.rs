@@ -5,6 +5,7 @@
 //! the next run makes it anew. In memory are some parts, the digests of files and the conversations that changed.
 
 mod conversations;
+mod files;
 mod records;
 
 use std::collections::VecDeque;
@@ -12,23 +13,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
-use warbler_domain::{
-    BackupContent, BackupEntry, BackupError, BackupSource, Position, StoreError, TenantScope, Timestamp,
-};
+use warbler_domain::{BackupContent, BackupEntry, BackupError, BackupSource, Position, TenantScope, Timestamp};
 
 use self::conversations::Walk;
+use self::files::{attachment, attachments, audit, package, source};
 use self::records::RecordsWalk;
 use super::expiry;
-use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest, attachment_path, package_path, source_path};
-use super::render::described;
+use super::layout::{AUDIT, FORMAT, MANIFEST, Manifest};
 use crate::agents::{KeptSource, kept_sources};
-use crate::attachments::AttachmentRecord;
 use crate::authentication::hex;
 use crate::core::Core;
 use crate::installation::{KeptPackage, kept_packages};
-use crate::{ServiceError, Tenant, records as kept};
+use crate::{ServiceError, Tenant};
 
 /// What is shared by all steps.
 pub(super) struct Ground {
@@ -220,92 +217,4 @@ pub(super) fn ours(error: ServiceError) -> BackupError {
         ServiceError::Store(error) => error.into(),
         other => BackupError::Internal { text: other.to_string() },
     }
-}
-
-/// The digests of all files, each once and in order, with their lengths.
-async fn attachments(ground: &Ground) -> Result<Vec<([u8; 32], u64)>, ServiceError> {
-    let (state, prefix) = (&*ground.core.ports.state, kept::under("attachment", &[]));
-    let mut found: Vec<([u8; 32], u64)> = Vec::new();
-    let mut after = None;
-    loop {
-        let page = state.scan(&ground.scope, &prefix, after.as_ref(), kept::SCAN).await?;
-        for (_, value) in &page {
-            let record: AttachmentRecord = kept::decode(value, "attachment")?;
-            found.push((record.digest, record.attachment.size));
-        }
-        after = match page.last() {
-            Some((key, _)) if page.len() == kept::SCAN => Some(key.clone()),
-            _ => break,
-        };
-    }
-    found.sort_unstable();
-    found.dedup_by_key(|(digest, _)| *digest);
-    Ok(found)
-}
-
-fn attachment(ground: &Ground, tally: &mut Tally, digest: [u8; 32], size: u64) -> BackupEntry {
-    let sha256 = hex(&digest);
-    let path = attachment_path(&sha256);
-    tally.file(&path, size, &sha256);
-    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
-    let open = move || {
-        async move {
-            let found = blobs.get(&scope, &digest).await?;
-            found.ok_or_else(|| BackupError::from(StoreError::Missing { what: "file that a record names" }))
-        }
-        .boxed()
-    };
-    // What lies under a digest never changes.
-    BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
-}
-
-fn package(ground: &Ground, kept: KeptPackage) -> BackupEntry {
-    let (path, size) = (package_path(&kept.sha256), kept.size);
-    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
-    let open = move || async move { Ok(kept.open(&*blobs, &scope).await?) }.boxed();
-    // What lies under a digest never changes.
-    BackupEntry { path, size, modified: Timestamp::from_millis(0), content: BackupContent::Open(Box::new(open)) }
-}
-
-/// The file of a document, unless it was removed by now.
-async fn source(ground: &Ground, kept: KeptSource) -> Result<Option<BackupEntry>, BackupError> {
-    let (blobs, scope) = (Arc::clone(&ground.core.ports.blobs), ground.scope);
-    if kept.open(&*blobs, &scope).await?.is_none() {
-        return Ok(None);
-    }
-    let (path, size) = (source_path(&kept.sha256), kept.size);
-    let open = move || {
-        async move {
-            let found = kept.open(&*blobs, &scope).await?;
-            found.ok_or_else(|| BackupError::from(StoreError::Missing { what: "document that a record names" }))
-        }
-        .boxed()
-    };
-    // What lies under a digest never changes.
-    let content = BackupContent::Open(Box::new(open));
-    Ok(Some(BackupEntry { path, size, modified: Timestamp::from_millis(0), content }))
-}
-
-/// The file of the entries behind number `after`.
-async fn audit(ground: &Ground, tally: &mut Tally, after: u64) -> Result<Option<BackupEntry>, BackupError> {
-    let mut lines = Vec::new();
-    let mut last = after;
-    while last < after + AUDIT {
-        let entries = ground.core.audit.range(&ground.scope, last, 200).await?;
-        let Some(end) = entries.last().map(|entry| entry.number) else { break };
-        for entry in entries.iter().filter(|entry| entry.number <= after + AUDIT) {
-            serde_json::to_writer(&mut lines, entry)
-                .map_err(|_| BackupError::Internal { text: "writing an audit entry".to_owned() })?;
-            lines.push(b'\n');
-        }
-        last = end;
-    }
-    if lines.is_empty() {
-        return Ok(None);
-    }
-    let path = format!("audit/{:020}.jsonl", after + 1);
-    tally.file(&path, lines.len() as u64, &described(&lines, ground.now).sha256);
-    // A full file never changes again.
-    let modified = if last >= after + AUDIT { Timestamp::from_millis(0) } else { ground.now };
-    Ok(Some(whole(path, lines, modified)))
 }
