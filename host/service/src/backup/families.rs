@@ -87,6 +87,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("backup-dirty", "what this host has to read again"),
     ("backup-host", "the name of this host"),
     ("backup-key", "a wrapped key never lies in the repository that it opens"),
+    ("backup-key-next", "of the repository to which this host changes; likewise"),
     ("backup-ledger", "what this host did"),
     ("backup-mirror", "how sinks stood, as this host saw them; found out anew"),
     ("backup-parts", "what this host has read; found out anew"),
