@@ -12,6 +12,9 @@ use crate::authentication::hex;
 /// Events read at a time.
 const CHUNK: usize = 512;
 
+/// About how long the line of an event is, in bytes.
+const LINE: usize = 512;
+
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 3600 * 1000;
 
@@ -62,9 +65,15 @@ impl Cutter {
         Self { origin, waiting: std::collections::VecDeque::new(), after, last, month, number }
     }
 
+    /// About how long the next part becomes: full, unless there are too few events left.
+    fn expected(&self) -> usize {
+        let left = self.waiting.len() as u64 + self.last.0.saturating_sub(self.after.0);
+        usize::try_from(left).unwrap_or(PART).saturating_mul(LINE).min(PART) + LINE
+    }
+
     /// The next part and its bytes; nothing behind the last one.
     pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<(Part, Bytes)>, BackupError> {
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(self.expected());
         let mut span: Option<(Sequence, Sequence)> = None;
         while lines.len() < PART {
             if self.waiting.is_empty() && self.after < self.last {
