@@ -127,12 +127,16 @@ impl Inner {
         }
         let Ok(target) = self.target(scope).await else { return Ok(()) };
         let Ok(Some(ours)) = self.config(&*target.sink).await else { return Ok(()) };
-        for id in policy.sinks.iter().filter(|id| !target.installations.contains(id)) {
+        // Of none, the first one that runs is chosen.
+        let first: Vec<InstallationId> = running.iter().take(1).map(|sink| sink.installation).collect();
+        let chosen = if policy.sinks.is_empty() { &first } else { &policy.sinks };
+        for id in chosen.iter().filter(|id| !target.installations.contains(id)) {
             let Some(sink) = runs(id) else { continue };
             // One that does not answer now is found out when it is healed.
             let theirs = self.config(&*sink.sink).await.unwrap_or_default();
             if theirs.is_some_and(|theirs| theirs != ours) {
-                let problem = format!("names {id} ({}), which holds another repository: empty it first", sink.plugin);
+                let how = if policy.sinks.is_empty() { "names none, and so the first one," } else { "names" };
+                let problem = format!("{how} {id} ({}), which holds another repository: empty it first", sink.plugin);
                 return Err(ServiceError::Invalid { field: "sinks", problem, limit: None });
             }
         }

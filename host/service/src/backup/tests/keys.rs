@@ -144,6 +144,9 @@ async fn the_key_is_changed_again_into_the_first_sink_when_that_was_emptied() {
     let policy = BackupPolicy { sinks: vec![safe.other.0, safe.one.0], ..BackupPolicy::default() };
     let refused = safe.backups.set_policy(owner, policy.clone()).await.unwrap_err();
     assert!(refused.to_string().contains("another repository"), "{refused}");
+    // Nor does a policy that names none lead back to it.
+    let refused = safe.backups.set_policy(owner, BackupPolicy::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("names none, and so the first one"), "{refused}");
 
     safe.one.1.blobs.lock().clear();
     world.clock.advance(Duration::from_mins(1));
