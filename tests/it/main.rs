@@ -19,6 +19,7 @@ mod backup_crash;
 mod backup_damage;
 mod backup_disk;
 mod backup_hosts;
+mod backup_keys;
 mod backup_member;
 mod backup_mirrors;
 mod backup_power;
