@@ -12,8 +12,8 @@ use warbler_tests::host::Host;
 use warbler_tests::talk::{self, History};
 use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant, begin};
 
-/// Messages of the conversation that is restored, some ten batches.
-const MESSAGES: usize = 900;
+/// Messages of the conversation that is restored, some eight batches.
+const MESSAGES: usize = 2_000;
 
 /// How often the kill may come too late before the test fails.
 const ATTEMPTS: usize = 6;

@@ -24,8 +24,8 @@ use crate::core::Core;
 use crate::messages::may_see;
 use crate::{ServiceError, records};
 
-/// Events that are placed together.
-const BATCH: usize = 64;
+/// Events that are placed together: each time the disk is waited for.
+const BATCH: usize = 256;
 
 /// How often a change in between may undo a batch before one gives up.
 const ATTEMPTS: usize = 8;
@@ -162,7 +162,7 @@ impl Restore {
             match self.judge(event, standing.get(&event.sequence)).await? {
                 Verdict::Leave(count) => count(&mut done),
                 Verdict::Place { event, over } => {
-                    self.prepare(&event, &mut writes, &mut done).await?;
+                    self.prepare(&event, over, &mut writes, &mut done).await?;
                     placed.push(Placed { event: *event, over });
                 }
             }
@@ -237,6 +237,7 @@ impl Restore {
     async fn prepare(
         &self,
         event: &Event,
+        over: bool,
         writes: &mut Vec<StateWrite>,
         done: &mut Restored,
     ) -> Result<(), BackupError> {
@@ -247,8 +248,11 @@ impl Restore {
         let key = records::amended(event.conversation, message.id);
         let state = &*self.core.ports.state;
         let guard = records::get::<u64>(state, &self.scope, &key, "guard of a message").await.map_err(ours)?;
-        let (changes, expect) = guard.unwrap_or((0, Expect::Absent));
-        writes.push(records::put(key, &(changes + 1), expect).map_err(ours)?);
+        // Nobody can be changing a message whose place is free.
+        if over || guard.is_some() {
+            let (changes, expect) = guard.unwrap_or((0, Expect::Absent));
+            writes.push(records::put(key, &(changes + 1), expect).map_err(ours)?);
+        }
         if message.body.is_none() {
             return Ok(());
         }
