@@ -1,5 +1,6 @@
-//! Makes good what can be made good of damaged packs, and takes in those that a run left behind which was cut short. What of a pack still opens goes into a new one, the damaged one
-//! goes, and the index is made to say so; what was lost with it, the next version stores again if the host still has it.
+//! Makes good what can be made good of damaged packs, and takes in those that a run left behind which was cut short.
+//! What of a damaged pack still opens goes into a new one, the damaged one goes, and the index is made to say so; what
+//! was lost with it, the next version stores again if the host still has it.
 //!
 //! Blobs are moved as they are, sealed. The layout of a pack:
 //! <https://restic.readthedocs.io/en/stable/100_references.html#pack-format>.
