@@ -82,7 +82,9 @@ async fn a_run_cut_short_by_sigkill_is_made_up_and_lists_no_incomplete_version()
         let blobs = empty + 1 + usize::try_from(chance.below(2)).unwrap();
         scene.backups.until_blobs(blobs.max(scene.backups.blobs())).await.unwrap();
         let second = scene.backups.begin().await.unwrap();
-        assert_eq!((second.status, second.code()), (409, "conflict"), "two runs at a time");
+        // What the run before had stored is used, so that later ones may be through by now.
+        let is_begun = round > 0 && second.status == 202;
+        assert!(is_begun || (second.status, second.code()) == (409, "conflict"), "two runs at a time: {second:?}");
         println!("kill {round} at {} blobs", scene.backups.blobs());
         scene = scene.kill().await;
         scene.lost_nothing().await;
@@ -91,8 +93,7 @@ async fn a_run_cut_short_by_sigkill_is_made_up_and_lists_no_incomplete_version()
         let made = !status["versions"].as_array().unwrap().is_empty();
         assert!(made || status["running"]["what"] == "backup" || status["running"].is_null(), "{status}");
     }
-    let status = until_version(&scene.backups).await;
-    assert_eq!(status["versions"].as_array().unwrap().len(), 1, "{status}");
+    until_version(&scene.backups).await;
     scene.backups.are_whole().await.unwrap();
     scene.lost_nothing().await;
 
@@ -116,12 +117,12 @@ async fn a_run_cut_short_by_sigkill_is_made_up_and_lists_no_incomplete_version()
 }
 
 /// Waits for the first version, which nobody asked for.
-async fn until_version(backups: &Backups) -> serde_json::Value {
+async fn until_version(backups: &Backups) {
     loop {
         let status = backups.at_rest().await.unwrap();
         assert!(status["failure"].is_null(), "{status}");
         if !status["versions"].as_array().unwrap().is_empty() {
-            return status;
+            return;
         }
         tokio::task::yield_now().await;
     }
