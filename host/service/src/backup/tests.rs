@@ -130,6 +130,27 @@ async fn chat(office: &Office<'_>, ada: &Caller, ben: &Caller) -> ConversationId
     group
 }
 
+/// A tenant with two sinks that run, and what it said so far.
+struct TwoShelves {
+    one: (InstallationId, Arc<Shelf>),
+    other: (InstallationId, Arc<Shelf>),
+    shelves: Shelves,
+    backups: Backups,
+    ada: Caller,
+    group: ConversationId,
+}
+
+impl TwoShelves {
+    async fn new(world: &World, office: &Office<'_>) -> Self {
+        let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
+        let (one, other, shelves) = (Arc::<Shelf>::default(), Arc::<Shelf>::default(), Shelves::default());
+        let (one, other) = ((shelves.add(&one), one), (shelves.add(&other), other));
+        let backups = over(world, &shelves);
+        let group = chat(office, &ada, &ben).await;
+        Self { one, other, shelves, backups, ada, group }
+    }
+}
+
 async fn clear(office: &Office<'_>, by: &Caller, conversation: ConversationId) -> u64 {
     office.service().conversations().clear(by, conversation, None).await.unwrap()
 }

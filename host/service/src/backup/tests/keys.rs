@@ -4,26 +4,7 @@ use warbler_domain::{BackupVersion, Expect, StateKey};
 
 use super::*;
 
-/// A tenant with two sinks, whose backups are in the first, and what it said.
-struct Safe {
-    one: (InstallationId, Arc<Shelf>),
-    other: (InstallationId, Arc<Shelf>),
-    shelves: Shelves,
-    backups: Backups,
-    ada: Caller,
-    group: ConversationId,
-}
-
-impl Safe {
-    async fn new(world: &World, office: &Office<'_>) -> Self {
-        let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
-        let (one, other, shelves) = (Arc::<Shelf>::default(), Arc::<Shelf>::default(), Shelves::default());
-        let (one, other) = ((shelves.add(&one), one), (shelves.add(&other), other));
-        let backups = over(world, &shelves);
-        let group = chat(office, &ada, &ben).await;
-        Self { one, other, shelves, backups, ada, group }
-    }
-
+impl TwoShelves {
     async fn rest(&self, by: &Caller) -> super::super::BackupStatus {
         loop {
             let status = self.backups.status(by).await.unwrap();
@@ -69,7 +50,7 @@ fn held(shelf: &Shelf) -> BTreeMap<String, Bytes> {
 async fn a_new_key_opens_all_versions_and_the_old_one_none_that_are_made_later() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let safe = Safe::new(&world, &office).await;
+    let safe = TwoShelves::new(&world, &office).await;
     let owner = &office.owner;
     let secret = office.post_id(&safe.ada, safe.group, "to be taken back").await;
     safe.run(owner).await;
@@ -134,7 +115,7 @@ async fn a_new_key_opens_all_versions_and_the_old_one_none_that_are_made_later()
 async fn the_key_is_changed_again_into_the_first_sink_when_that_was_emptied() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let safe = Safe::new(&world, &office).await;
+    let safe = TwoShelves::new(&world, &office).await;
     let owner = &office.owner;
     let first = safe.run(owner).await;
     safe.rotate(owner, safe.other.0).await;
@@ -179,7 +160,7 @@ async fn the_key_is_changed_again_into_the_first_sink_when_that_was_emptied() {
 async fn a_change_of_the_key_that_cannot_be_is_refused_in_words() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let safe = Safe::new(&world, &office).await;
+    let safe = TwoShelves::new(&world, &office).await;
     let owner = &office.owner;
     let rotate = async |by: &Caller, into| safe.backups.rotate_key(by, &password(), into).await;
     assert_eq!(code(rotate(owner, safe.other.0).await), "no-repository");
@@ -226,7 +207,7 @@ async fn a_change_of_the_key_that_cannot_be_is_refused_in_words() {
 async fn a_change_of_the_key_that_failed_leaves_all_as_it_was_and_goes_on_when_it_is_asked_for_again() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let safe = Safe::new(&world, &office).await;
+    let safe = TwoShelves::new(&world, &office).await;
     let owner = &office.owner;
     safe.run(owner).await;
     let mut signals = world.store.feed().subscribe();
@@ -260,7 +241,7 @@ async fn a_change_of_the_key_that_failed_leaves_all_as_it_was_and_goes_on_when_i
 async fn a_change_of_the_key_that_a_crash_cut_short_goes_on_by_itself_and_a_cancelled_one_can_be_given_up() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let safe = Safe::new(&world, &office).await;
+    let safe = TwoShelves::new(&world, &office).await;
     let owner = &office.owner;
     safe.run(owner).await;
     let key = StateKey::new("backup-key-next", &[]);

@@ -2,26 +2,7 @@
 
 use super::*;
 
-/// A tenant whose backups two shelves keep, and what it said so far.
-struct Mirrored {
-    one: (InstallationId, Arc<Shelf>),
-    other: (InstallationId, Arc<Shelf>),
-    shelves: Shelves,
-    backups: Backups,
-    ada: Caller,
-    group: ConversationId,
-}
-
-impl Mirrored {
-    async fn new(world: &World, office: &Office<'_>) -> Self {
-        let (ada, ben) = (office.person("ada", Role::Member).await, office.person("ben", Role::Member).await);
-        let (one, other, shelves) = (Arc::<Shelf>::default(), Arc::<Shelf>::default(), Shelves::default());
-        let (one, other) = ((shelves.add(&one), one), (shelves.add(&other), other));
-        let backups = over(world, &shelves);
-        let group = chat(office, &ada, &ben).await;
-        Self { one, other, shelves, backups, ada, group }
-    }
-
+impl TwoShelves {
     async fn choose(
         &self,
         office: &Office<'_>,
@@ -72,7 +53,7 @@ fn away(shelf: &(InstallationId, Arc<Shelf>), away: bool) {
 async fn a_sink_that_was_away_is_told_of_and_healed_and_stands_in_for_the_other() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     m.both(&office).await;
     let first = m.backups.run(&office.owner).await.unwrap().id;
     assert!(m.are_alike());
@@ -122,7 +103,7 @@ async fn a_sink_that_was_away_is_told_of_and_healed_and_stands_in_for_the_other(
 async fn a_run_fails_with_an_alarm_if_fewer_sinks_take_it_than_are_required() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     m.choose(&office, &[m.one.0, m.other.0], 2).await.unwrap();
     m.backups.run(&office.owner).await.unwrap();
     away(&m.other, true);
@@ -146,7 +127,7 @@ async fn a_run_fails_with_an_alarm_if_fewer_sinks_take_it_than_are_required() {
 async fn a_mirror_joins_later_and_leaves_again_and_is_not_believed_when_it_comes_back() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     // The first one that runs has the backups, as long as nobody chooses.
     let first = m.backups.run(&office.owner).await.unwrap().id;
     assert!(m.other.1.blobs.lock().is_empty());
@@ -176,7 +157,7 @@ async fn a_mirror_joins_later_and_leaves_again_and_is_not_believed_when_it_comes
 async fn a_sink_with_another_repository_is_refused_in_words_and_left_alone() {
     let world = World::new().await;
     let (office, stranger) = (world.tenant("acme").await, world.tenant("other").await);
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     let foreign = backups(&world, &m.other.1);
     foreign.run(&stranger.owner).await.unwrap();
     let before = m.other.1.blobs.lock().clone();
@@ -197,7 +178,7 @@ async fn a_sink_with_another_repository_is_refused_in_words_and_left_alone() {
 async fn the_key_is_changed_in_every_mirror_and_a_new_host_takes_both_over() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     m.both(&office).await;
     let passphrase = |text: &str| Zeroizing::new(format!("a long enough passphrase {text}"));
     let first = m.backups.add_escrow(&office.owner, &password(), passphrase("one"), true).await.unwrap();
@@ -231,7 +212,7 @@ async fn the_key_is_changed_in_every_mirror_and_a_new_host_takes_both_over() {
 async fn the_last_sink_that_is_left_is_trusted_as_it_is_when_an_admin_says_so() {
     let world = World::new().await;
     let office = world.tenant("acme").await;
-    let m = Mirrored::new(&world, &office).await;
+    let m = TwoShelves::new(&world, &office).await;
     m.both(&office).await;
     let first = m.backups.run(&office.owner).await.unwrap().id;
     away(&m.other, true);
