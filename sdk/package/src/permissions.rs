@@ -72,13 +72,20 @@ pub struct Storage {
 }
 
 /// All resources of a kind, none, or those that are named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected `true`, `false` or a list of names")]
 pub enum Selection {
     /// `true` is all, `false` is none.
     All(bool),
     /// Those of these names.
     Named(#[serde(deserialize_with = "distinct")] BTreeSet<ResourceName>),
+}
+
+/// An empty list is none: it is written as nothing, and read back as `false`.
+impl PartialEq for Selection {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
 }
 
 impl Default for Selection {
