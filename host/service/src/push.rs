@@ -128,8 +128,7 @@ impl Push {
         }
         let (state, key) = (&*self.work.core.ports.state, person::habits_key(caller.user()));
         for _ in 0..ATTEMPTS {
-            let found = records::get::<Habits>(state, caller.scope(), &key, "habits").await?;
-            let (mut habits, expect) = found.unwrap_or((Habits::default(), Expect::Absent));
+            let (mut habits, expect): (Habits, _) = records::get_or_new(state, caller.scope(), &key, "habits").await?;
             if let Some(zone) = &change.time_zone {
                 habits.time_zone.clone_from(zone);
             }

@@ -129,6 +129,16 @@ pub(crate) async fn get<T: DeserializeOwned>(
     Ok(Some((decode(&kept, what)?, Expect::Version(kept.version))))
 }
 
+/// The record under `key`, or a new one if there is none, and what to expect there when it is written.
+pub(crate) async fn get_or_new<T: DeserializeOwned + Default>(
+    state: &dyn State,
+    scope: &TenantScope,
+    key: &StateKey,
+    what: &'static str,
+) -> Result<(T, Expect), ServiceError> {
+    Ok(get(state, scope, key, what).await?.unwrap_or((T::default(), Expect::Absent)))
+}
+
 /// Changes the record under `key`, which is a new one if there is none, and gives it as it then is. `what` it is called,
 /// and `busy` is what is said if others change it all the time.
 pub(crate) async fn change<T>(
@@ -142,8 +152,7 @@ where
     T: Serialize + DeserializeOwned + Default + Clone + PartialEq,
 {
     for _ in 0..ATTEMPTS {
-        let (before, expect): (T, Expect) =
-            get(state, scope, key, what).await?.unwrap_or((T::default(), Expect::Absent));
+        let (before, expect): (T, Expect) = get_or_new(state, scope, key, what).await?;
         let mut after = before.clone();
         apply(&mut after);
         if before == after {

@@ -80,14 +80,8 @@ async fn a_source_that_fails_or_lies_about_a_length_makes_no_version() {
     assert_eq!(repository.versions().await.unwrap(), []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored() {
-    let sink = MemorySink::new();
-    let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
-    let mut files = Files::default();
-    for number in 0..40 {
-        files.put(&format!("attachments/{number:09}"), 1, noise(number, 1 << 20));
-    }
+/// The progress of a run that is cancelled when its first pack comes.
+fn cancelled_by_a_pack(sink: &MemorySink) -> Arc<BackupProgress> {
     let progress = Arc::new(BackupProgress::default());
     let cancel = Arc::clone(&progress);
     sink.judged(move |call, name| {
@@ -96,6 +90,18 @@ async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored()
         }
         None
     });
+    progress
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored() {
+    let sink = MemorySink::new();
+    let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
+    let mut files = Files::default();
+    for number in 0..40 {
+        files.put(&format!("attachments/{number:09}"), 1, noise(number, 1 << 20));
+    }
+    let progress = cancelled_by_a_pack(&sink);
     let at = warbler_domain::Timestamp::from_millis(1);
     let error = repository.snapshot(at, Box::new(Slow(Files::default())), progress).await.unwrap_err();
     assert!(matches!(error, BackupError::Cancelled), "{error:?}");
@@ -116,15 +122,8 @@ async fn a_run_that_waits_because_of_its_limit_ends_soon_when_it_is_cancelled() 
     let (key, _) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
     let slow = RepositoryOptions { bytes_per_second: Some(1) };
     let repository = repositories().open(Arc::clone(&sink) as _, Unlock::Key(key), slow).await.unwrap();
-    let progress = Arc::new(BackupProgress::default());
-    let cancel = Arc::clone(&progress);
     // What comes after the first pack would wait for days.
-    sink.judged(move |call, name| {
-        if call == Call::Put && name.starts_with("data/") {
-            cancel.cancel();
-        }
-        None
-    });
+    let progress = cancelled_by_a_pack(&sink);
     let files = small();
     let at = warbler_domain::Timestamp::from_millis(1);
     let error = repository.snapshot(at, files.source(), progress).await.unwrap_err();

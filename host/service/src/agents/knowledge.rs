@@ -28,7 +28,7 @@ use super::Inner;
 use super::models::Models;
 use crate::audit::{Actor, NewEntry};
 use crate::core::Core;
-use crate::marked::with_mark;
+use crate::marked::{behind_mark, with_mark};
 use crate::{Caller, ServiceError, records};
 
 pub(super) const FAMILY: &str = "document";
@@ -214,6 +214,11 @@ impl KnowledgeShelf {
     }
 }
 
+/// The bytes of a document, given with their mark.
+fn unmarked(marked: ByteStream) -> ByteStream {
+    behind_mark(usize::try_from(MARK).unwrap_or(usize::MAX), marked)
+}
+
 #[allow(clippy::unused_async)] // The shape that `try_fold` asks for.
 async fn gather(mut all: BytesMut, more: Bytes) -> Result<BytesMut, StoreError> {
     all.extend_from_slice(&more);
@@ -322,8 +327,7 @@ impl KnowledgeBase {
     ) -> Result<Document, ServiceError> {
         let (core, library, scope) = (&*self.inner.core, &self.inner.knowledge, caller.scope());
         let kept = core.ports.blobs.get(scope, &digest).await?.ok_or(ABSENT)?;
-        let mut bytes = kept.try_fold(BytesMut::new(), gather).await?.freeze();
-        let _mark = bytes.split_to(id.as_bytes().len().min(bytes.len()));
+        let bytes = unmarked(kept).try_fold(BytesMut::new(), gather).await?.freeze();
         let content: [u8; 32] = Sha256::digest(&bytes).into();
         let media_type = new.media_type.to_ascii_lowercase();
         let mut chunks = core.ports.agents.knowledge.read(&media_type, bytes).await.map_err(failed)?;

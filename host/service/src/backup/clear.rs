@@ -100,8 +100,7 @@ async fn guard(
 ) -> Result<(), ServiceError> {
     let EventKind::Posted { message } = &event.kind else { return Ok(()) };
     let key = records::amended(event.conversation, message.id);
-    let found = records::get::<u64>(&*core.ports.state, scope, &key, "guard of a message").await?;
-    let (changes, expect) = found.unwrap_or((0, Expect::Absent));
+    let (changes, expect) = records::get_or_new::<u64>(&*core.ports.state, scope, &key, "guard of a message").await?;
     writes.push(records::put(key, &(changes + 1), expect)?);
     if let Some(Body::File { attachment }) = &message.body {
         let key = records::sent_in(attachment.id, event.conversation, message.id);

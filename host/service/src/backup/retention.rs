@@ -113,6 +113,7 @@ mod tests {
         let ahead = ["2026-03-30T02:00:00Z", "2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"].map(version);
         assert_eq!(kept(&ahead, NONE), ["2026-03-31T02:00:00Z", "2031-01-01T00:00:00Z"]);
     }
+
     #[test]
     fn a_clock_that_leaps_past_what_is_kept_by_age_is_noticed() {
         let policy = BackupPolicy { keep: Keep { within_days: 30, ..NONE }, ..BackupPolicy::default() };

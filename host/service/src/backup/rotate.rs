@@ -20,7 +20,6 @@ use super::admin::{BUSY, entry};
 use super::ledger::{Failure, Ledger};
 use super::restore::refused;
 use super::target::failed;
-use super::whole::{RestoreJob, RestoreState};
 use super::{Backups, Inner, Turn};
 use crate::audit::{Actor, NewEntry};
 use crate::{Caller, ServiceError, records};
@@ -127,7 +126,7 @@ impl Backups {
         self.authentication().confirm(caller, password).await?;
         let (inner, scope) = (&self.inner, caller.scope());
         let turn = inner.turn(caller.tenant(), "rotate").ok_or(BUSY)?;
-        if inner.restores(scope).await? {
+        if !inner.unfinished_restores(scope).await?.is_empty() {
             return Err(UNFINISHED);
         }
         let next = inner.next(caller, sink).await?;
@@ -168,20 +167,9 @@ impl Inner {
         Ok(KeyState { rotation, rotated_at: ledger.rotated_at, to_do })
     }
 
-    /// Whether the restore of a whole tenant is not through.
-    async fn restores(&self, scope: &TenantScope) -> Result<bool, ServiceError> {
-        let prefix = records::under("backup-restore", &[]);
-        for (_, kept) in records::scan_all(&*self.core.ports.state, scope, &prefix, 1_000).await? {
-            if records::decode::<RestoreJob>(&kept, "restore")?.state == RestoreState::Running {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn running_sink(&self, scope: &TenantScope, sink: InstallationId) -> Option<Arc<dyn BackupSink>> {
-        let running = self.plugins.running_sinks(scope.tenant()).into_iter();
-        running.map(|running| (running.installation, running.sink)).find(|(id, _)| *id == sink).map(|(_, sink)| sink)
+        let mut running = self.plugins.running_sinks(scope.tenant()).into_iter();
+        running.find(|running| running.installation == sink).map(|running| running.sink)
     }
 
     /// The key that is to be the next one, and where: the one of a copy into this sink that was cut short, or a new one.
@@ -229,7 +217,7 @@ impl Inner {
         // It may have come to its end before this was the turn.
         let next = self.pending(scope).await?.filter(goes_on);
         match next {
-            Some(next) if !self.restores(scope).await? => self.start_rotation(scope, next, turn),
+            Some(next) if self.unfinished_restores(scope).await?.is_empty() => self.start_rotation(scope, next, turn),
             _ => drop(turn),
         }
         Ok(())

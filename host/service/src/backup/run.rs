@@ -62,7 +62,7 @@ impl Inner {
             self.make_room(scope, &leased).await?;
             let mended = self.mend(scope, repository).await?;
             // Each is a file in the sink.
-            let versions = repository.versions().await?;
+            let mut versions = repository.versions().await?;
             let since = self.last_position(scope, &versions).await?;
             let source = Collector::begin(Arc::clone(&self.core), tenant, since).await.map_err(ours)?;
             let position = source.position();
@@ -85,7 +85,8 @@ impl Inner {
             if mended {
                 self.tell_what_is_lost(scope, repository).await?;
             }
-            self.tidy_up(scope, &leased).await;
+            versions.push(version.clone());
+            self.tidy_up(scope, &leased, &versions).await;
             self.forget_emptied(scope, &*leased.sink).await;
             Ok(version)
         };

@@ -13,10 +13,10 @@ const FREED: Duration = Duration::from_hours(7 * 24);
 
 impl Inner {
     /// Forgets what the rules do not keep, and now and then frees what nobody needs. The version that was just made
-    /// stands, whatever comes of this.
-    pub(super) async fn tidy_up(&self, scope: &TenantScope, leased: &Leased) {
+    /// stands, whatever comes of this. `versions` are all that there are.
+    pub(super) async fn tidy_up(&self, scope: &TenantScope, leased: &Leased, versions: &[BackupVersion]) {
         let done = async {
-            self.forget(scope, leased).await?;
+            self.forget(scope, leased, versions).await?;
             self.free(scope, leased).await
         };
         if let Err(error) = done.await {
@@ -33,7 +33,7 @@ impl Inner {
             return Ok(());
         }
         let done = async {
-            self.forget(scope, leased).await?;
+            self.forget(scope, leased, &leased.repository.versions().await?).await?;
             leased.verify().await?;
             leased.repository.prune(Freeing::AtOnce).await
         };
@@ -46,11 +46,15 @@ impl Inner {
         Ok(())
     }
 
-    async fn forget(&self, scope: &TenantScope, leased: &Leased) -> Result<(), BackupError> {
+    async fn forget(
+        &self,
+        scope: &TenantScope,
+        leased: &Leased,
+        versions: &[BackupVersion],
+    ) -> Result<(), BackupError> {
         let (state, now) = (&*self.core.ports.state, self.core.now());
         let policy = ledger::policy(state, scope).await.map_err(ours)?;
-        let versions: Vec<BackupVersion> = leased.repository.versions().await?;
-        if let Some((before, last)) = retention::leap(&versions, &policy) {
+        if let Some((before, last)) = retention::leap(versions, &policy) {
             let text = format!(
                 "no version was made between {before} and {last}, longer than versions are kept by their age: \
                  none is forgotten until the next run; see whether the host's clock is right"
@@ -58,7 +62,7 @@ impl Inner {
             self.alert(scope, "backup-clock", text).await;
             return Ok(());
         }
-        let gone = retention::forgotten(&versions, &policy.keep, now);
+        let gone = retention::forgotten(versions, &policy.keep, now);
         if gone.is_empty() {
             return Ok(());
         }

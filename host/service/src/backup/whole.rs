@@ -77,14 +77,19 @@ impl Backups {
 }
 
 impl Inner {
+    /// The restores of the whole tenant that are not through.
+    pub(super) async fn unfinished_restores(&self, scope: &TenantScope) -> Result<Vec<RestoreJob>, ServiceError> {
+        let prefix = records::under("backup-restore", &[]);
+        let kept = records::scan_all(&*self.core.ports.state, scope, &prefix, 1_000).await?;
+        let jobs = kept.iter().map(|(_, kept)| records::decode(kept, "restore"));
+        let mut jobs: Vec<RestoreJob> = jobs.collect::<Result<_, _>>()?;
+        jobs.retain(|job| job.state == RestoreState::Running);
+        Ok(jobs)
+    }
+
     /// Goes on with restores that a crash cut short.
     pub(super) async fn resume_restores(self: &Arc<Self>, scope: &TenantScope) -> Result<(), ServiceError> {
-        let prefix = records::under("backup-restore", &[]);
-        for (_, kept) in records::scan_all(&*self.core.ports.state, scope, &prefix, 1_000).await? {
-            let job: RestoreJob = records::decode(&kept, "restore")?;
-            if job.state != RestoreState::Running {
-                continue;
-            }
+        for job in self.unfinished_restores(scope).await? {
             let Some(turn) = self.turn_of(scope.tenant(), "restore", job.id) else { continue };
             // It may have come to its end since it was looked at.
             let kept = records::get::<RestoreJob>(&*self.core.ports.state, scope, &key(job.id), "restore").await?;

@@ -242,8 +242,8 @@ async fn owners_write(
     user: UserId,
     is_owner: bool,
 ) -> Result<Option<StateWrite>, ServiceError> {
-    let found = records::get::<Vec<UserId>>(&*core.ports.state, scope, &records::owners(), "owners").await?;
-    let (mut owners, expect) = found.unwrap_or((Vec::new(), Expect::Absent));
+    let (mut owners, expect): (Vec<UserId>, _) =
+        records::get_or_new(&*core.ports.state, scope, &records::owners(), "owners").await?;
     if owners.contains(&user) == is_owner {
         return Ok(None);
     }

@@ -52,8 +52,7 @@ impl EditTarget {
     ) -> Result<Option<Self>, ServiceError> {
         // The guard first: a change between the two reads is then found by the commit.
         let key = records::amended(conversation, message);
-        let guard = records::get::<u64>(&*core.ports.state, scope, &key, "guard of a message").await?;
-        let (changes, expect) = guard.unwrap_or((0, Expect::Absent));
+        let (changes, expect) = records::get_or_new(&*core.ports.state, scope, &key, "guard of a message").await?;
         let event = locate(core, scope, conversation, message).await?;
         Ok(event.map(|event| Self { event, guard: Guard { changes, expect } }))
     }

@@ -1,6 +1,6 @@
 //! Read marks and signs of typing.
 
-use warbler_domain::{ConversationId, Expect, Sequence, Signal, StoreError, UserId};
+use warbler_domain::{ConversationId, Sequence, Signal, StoreError, UserId};
 
 use crate::core::Core;
 use crate::{Caller, ServiceError, records};
@@ -21,8 +21,7 @@ pub(super) async fn read(
     let sequence = sequence.min(core.ports.log.head(scope, conversation).await?);
     let key = records::read_mark(conversation, user);
     for _ in 0..ATTEMPTS {
-        let found = records::get::<Sequence>(state, scope, &key, "read mark").await?;
-        let (present, expect) = found.unwrap_or((Sequence(0), Expect::Absent));
+        let (present, expect) = records::get_or_new(state, scope, &key, "read mark").await?;
         if sequence <= present {
             return Ok(present);
         }

@@ -13,11 +13,11 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use warbler_domain::{Blobs, ByteStream, ConversationId, Expect, State, StoreError, TenantScope, Timestamp, UserId};
 
-use super::{DOCUMENTS, Document, FAMILY, MARK, UNREAD, key};
+use super::{DOCUMENTS, Document, FAMILY, MARK, UNREAD, key, unmarked};
 use crate::audit::{Actor, NewEntry};
 use crate::authentication::hex;
 use crate::core::Core;
-use crate::marked::{behind_mark, with_mark};
+use crate::marked::with_mark;
 use crate::{ServiceError, records};
 
 /// A document in a backup.
@@ -145,7 +145,7 @@ impl KeptSource {
     /// The bytes; nothing if the document is gone by now.
     pub(crate) async fn open(&self, blobs: &dyn Blobs, scope: &TenantScope) -> Result<Option<ByteStream>, StoreError> {
         let found = blobs.get(scope, &self.blob).await?;
-        Ok(found.map(|marked| behind_mark(mark(), marked)))
+        Ok(found.map(unmarked))
     }
 }
 
@@ -197,14 +197,10 @@ pub(crate) async fn room_left(state: &dyn State, scope: &TenantScope) -> Result<
 
 /// SHA-256 of a document's bytes, given with their mark.
 async fn sha256(marked: ByteStream) -> Result<[u8; 32], StoreError> {
-    let mut bytes = behind_mark(mark(), marked);
+    let mut bytes = unmarked(marked);
     let mut hash = Sha256::new();
     while let Some(piece) = bytes.try_next().await? {
         hash.update(&piece);
     }
     Ok(hash.finalize().into())
-}
-
-fn mark() -> usize {
-    usize::try_from(MARK).unwrap_or(usize::MAX)
 }

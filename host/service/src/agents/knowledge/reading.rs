@@ -5,7 +5,7 @@ use futures::TryStreamExt as _;
 use uuid::Uuid;
 use warbler_domain::{Chunk, StateChange, StoreError, TenantScope};
 
-use super::{Document, KnowledgeShelf, UNREAD, failed, gather, keep_pieces, key};
+use super::{Document, KnowledgeShelf, UNREAD, failed, gather, keep_pieces, key, unmarked};
 use crate::{ServiceError, records};
 
 impl KnowledgeShelf {
@@ -59,8 +59,7 @@ impl KnowledgeShelf {
     async fn chunks(&self, scope: &TenantScope, document: &Document) -> Result<Vec<Chunk>, ServiceError> {
         let missing = StoreError::Corrupt { what: "document" };
         let kept = self.core.ports.blobs.get(scope, &document.digest).await?.ok_or(missing)?;
-        let mut bytes = kept.try_fold(BytesMut::new(), gather).await?.freeze();
-        let _mark = bytes.split_to(document.id.as_bytes().len().min(bytes.len()));
+        let bytes = unmarked(kept).try_fold(BytesMut::new(), gather).await?.freeze();
         self.core.ports.agents.knowledge.read(&document.media_type, bytes).await.map_err(failed)
     }
 }

@@ -185,8 +185,7 @@ impl Inner {
         what: &'static str,
         apply: impl FnOnce(&mut T),
     ) -> Result<StateWrite, ServiceError> {
-        let found = records::get(&*self.core.ports.state, scope, &key, what).await?;
-        let (mut record, expect) = found.unwrap_or((T::default(), Expect::Absent));
+        let (mut record, expect) = records::get_or_new(&*self.core.ports.state, scope, &key, what).await?;
         apply(&mut record);
         records::put(key, &record, expect)
     }
