@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytesize::ByteSize;
-use rustic_core::repofile::MasterKey;
+use rustic_core::repofile::{Chunker, MasterKey};
 use rustic_core::{
     ConfigOptions, Credentials, KeyOptions, NoProgressBars, OpenStatus, ProgressBars, Repository, RepositoryBackends,
     RepositoryOptions as LibraryOptions, WriteBackend,
@@ -30,6 +30,9 @@ pub(crate) const PACK: u64 = 16 * 1024 * 1024;
 
 /// Size of a pack of trees, as restic makes them.
 const TREE_PACK: u64 = 4 * 1024 * 1024;
+
+/// What files are cut into; a file that grew is stored anew from its last whole chunk on.
+const CHUNK: u64 = 1024 * 1024;
 
 /// Calls of a mirrored sink, at most, before it counts as behind: others have what it misses, so that a run does not
 /// wait for it as long as for the only one.
@@ -114,13 +117,19 @@ pub(crate) fn open_watched(
     })
 }
 
-/// Packs of one size, however large the repository: a sink's limit does not grow with it.
-pub(crate) fn pack_sizes() -> ConfigOptions {
+/// How data lies in a repository.
+pub(crate) fn layout() -> ConfigOptions {
     ConfigOptions::default()
+        // Packs of one size, however large the repository: a sink's limit does not grow with it.
         .set_datapack_size(ByteSize(PACK))
         .set_datapack_growfactor(0_u32)
         .set_treepack_size(ByteSize(TREE_PACK))
         .set_treepack_growfactor(0_u32)
+        // Files of a version only grow at their end, or have new names: there is no border to look for in their content.
+        .set_chunker(Chunker::FixedSize)
+        .set_chunk_size(ByteSize(CHUNK))
+        // What is sealed is not opened again at once; drills and checks read what the sink kept.
+        .set_extra_verify(false)
 }
 
 pub(crate) fn credentials(key: &RepositoryKey) -> Result<Credentials, BackupError> {
@@ -162,7 +171,7 @@ impl BackupRepositories for ResticRepositories {
         let (backend, credentials) = (place.backend(Arc::default()), credentials(key)?);
         let unlock = credentials.clone();
         let work = move || {
-            let made = over(&backend)?.init(&unlock, &KeyOptions::default(), &pack_sizes());
+            let made = over(&backend)?.init(&unlock, &KeyOptions::default(), &layout());
             made.map(drop).map_err(|error| backend.fault.explain(&error))
         };
         spawn_blocking(work).await.map_err(|error| panicked(&error))??;

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::backend::SinkBackend;
 use crate::error::{Fault, internal, panicked};
 use crate::repair::{repair, take_in};
-use crate::repositories::{PACK, Place, open, pack_sizes};
+use crate::repositories::{PACK, Place, layout, open};
 use crate::source::Source;
 use crate::tree;
 
@@ -287,8 +287,8 @@ fn archive(
 ) -> Result<BackupVersion, BackupError> {
     let Opened { mut repository, backend } = opened;
     let fault = backend.fault.clone();
-    // One that another tool made says nothing of the size of packs, or something that the sink does not take.
-    repository.apply_config(&pack_sizes()).map_err(|error| fault.explain(&error))?;
+    // One that another tool made may say something else, or a size of packs that the sink does not take.
+    repository.apply_config(&layout()).map_err(|error| fault.explain(&error))?;
     take_in(&repository, &backend)?;
     let indexed = repository.to_indexed_ids().map_err(|error| fault.explain(&error))?;
     let about = SnapshotOptions::default().host(HOST.to_owned()).time(zoned(at)?).command(HOST.to_owned());
@@ -297,7 +297,9 @@ fn archive(
     let given = Arc::clone(&source.work.given);
     backend.hold_snapshots();
     let made = indexed.archive(options, &source, snapshot, &[PathBuf::from(ROOT)]);
-    let made = made.map_err(|error| fault.explain(&error))?;
+    let made = made.map_err(|error| fault.explain(&error));
+    source.end()?;
+    let made = made?;
     fault.check()?;
     let (given, kept) = (given.load(Ordering::Relaxed), version(&made).files);
     if given != kept {

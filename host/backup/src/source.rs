@@ -1,4 +1,5 @@
-//! What is to be backed up, as the library reads it: an iterator on a thread of its own over a source that is async.
+//! What is to be backed up, as the library reads it: an iterator over a source that is async. The source is read ahead on
+//! a thread of its own, so that it works while the library does.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -12,13 +13,22 @@ use parking_lot::Mutex;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{ReadSource, ReadSourceEntry, ReadSourceOpen, RusticResult, jiff};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use warbler_domain::{BackupContent, BackupEntry, BackupError, BackupProgress, BackupSource, ByteStream};
 
-use crate::error::{Fault, internal};
+use crate::error::{Fault, internal, panicked};
+
+/// Files that may wait for the library.
+const AHEAD: usize = 2;
+
+/// What a source gives at a time.
+type Given = Result<Option<BackupEntry>, BackupError>;
 
 /// A source, read once.
 pub(crate) struct Source {
-    inner: Mutex<Option<Box<dyn BackupSource>>>,
+    given: Mutex<Option<mpsc::Receiver<Given>>>,
+    reading: JoinHandle<()>,
     pub(crate) work: Work,
 }
 
@@ -36,7 +46,27 @@ impl Source {
     /// Must be called where there is an async runtime.
     pub(crate) fn new(inner: Box<dyn BackupSource>, fault: Fault, progress: Arc<BackupProgress>) -> Self {
         let work = Work { handle: Handle::current(), fault, progress, given: Arc::default() };
-        Self { inner: Mutex::new(Some(inner)), work }
+        let (giving, given) = mpsc::channel(AHEAD);
+        let handle = work.handle.clone();
+        let reading = spawn_blocking(move || handle.block_on(read_ahead(inner, giving)));
+        Self { given: Mutex::new(Some(given)), reading, work }
+    }
+
+    /// Returns when the source is read no more.
+    pub(crate) fn end(self) -> Result<(), BackupError> {
+        drop(self.given);
+        self.work.handle.block_on(self.reading).map_err(|error| panicked(&error))
+    }
+}
+
+/// Reads until there is nothing more, or nobody wants it.
+async fn read_ahead(mut inner: Box<dyn BackupSource>, giving: mpsc::Sender<Given>) {
+    loop {
+        let next = inner.next().await;
+        let is_last = !matches!(next, Ok(Some(_)));
+        if giving.send(next).await.is_err() || is_last {
+            return;
+        }
     }
 }
 
@@ -49,13 +79,13 @@ impl ReadSource for Source {
     }
 
     fn entries(&self) -> Entries {
-        Entries { inner: self.inner.lock().take(), last: None, work: self.work.clone() }
+        Entries { given: self.given.lock().take(), last: None, work: self.work.clone() }
     }
 }
 
 /// The files of a source.
 pub(crate) struct Entries {
-    inner: Option<Box<dyn BackupSource>>,
+    given: Option<mpsc::Receiver<Given>>,
     last: Option<PathBuf>,
     work: Work,
 }
@@ -68,7 +98,7 @@ impl Iterator for Entries {
             Ok(entry) => entry.map(Ok),
             Err(error) => {
                 // The library only warns of an error here, so that the fault is what ends the run.
-                self.inner = None;
+                self.given = None;
                 drop(self.work.fault.raise(error));
                 None
             }
@@ -78,13 +108,14 @@ impl Iterator for Entries {
 
 impl Entries {
     fn read(&mut self) -> Result<Option<ReadSourceEntry<Open>>, BackupError> {
-        let Some(inner) = &mut self.inner else { return Ok(None) };
+        let Some(given) = &mut self.given else { return Ok(None) };
         // What failed elsewhere need not be gone on with.
         self.work.fault.check()?;
         if self.work.progress.is_cancelled() {
             return Err(BackupError::Cancelled);
         }
-        let Some(entry) = self.work.handle.block_on(inner.next())? else { return Ok(None) };
+        // A source that ended without a last word panicked, which is found out at its end.
+        let Some(entry) = given.blocking_recv().transpose()?.flatten() else { return Ok(None) };
         let path = PathBuf::from(&entry.path);
         if self.last.as_ref().is_some_and(|last| *last >= path) {
             return Err(internal("the files to back up do not come in order"));

@@ -70,8 +70,8 @@ pub use scope::TenantScope;
 pub use scratch::{ScratchStore, ScratchStores};
 pub use signal::{Feed, Signal};
 pub use store::{
-    Amend, Append, Appended, Blobs, ByteStream, Committed, Expect, Idempotency, MessageLog, Placed, State, StateChange,
-    StateKey, StateWrite, TenantKeys, Versioned,
+    Amend, Append, Appended, Blobs, ByteStream, Committed, EventLine, EventLines, Expect, Idempotency, MessageLog,
+    Placed, State, StateChange, StateKey, StateWrite, TenantKeys, Versioned,
 };
 pub use time::{Clock, SystemClock, Timestamp};
 pub use tool::{ToolClient, ToolConnection, ToolError, ToolServer, ToolTransport};

@@ -94,9 +94,6 @@ pub struct Message {
     /// What receivers are warned of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caution: Option<Caution>,
-    /// What the filters said of it, in order. Never shown to receivers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub receipts: Vec<Receipt>,
     /// When its content was removed together with the conversation's history. A backup may bring it back, unlike
     /// that of a message which was recalled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +101,10 @@ pub struct Message {
     /// When it came back from a backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_at: Option<Timestamp>,
+    /// What the filters said of it, in order. Never shown to receivers. The last in a message's JSON, where the store
+    /// adds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipts: Vec<Receipt>,
 }
 
 /// Who wrote a message, as a hook sees them.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// Bytes of the longest RFC 3339 time: `9999-12-31T23:59:59.123456789+00:00`.
+const LENGTH: usize = 35;
+
 /// Milliseconds since the Unix epoch, UTC. Written as RFC 3339 in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
@@ -46,12 +49,14 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|time| time.format(&Rfc3339).ok());
-        match text {
-            Some(text) => f.write_str(&text),
-            None => write!(f, "{}ms", self.0),
+        let mut text = [0; LENGTH];
+        let mut rest = text.as_mut_slice();
+        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok();
+        let written = time.is_some_and(|time| time.format_into(&mut rest, &Rfc3339).is_ok());
+        let left = rest.len();
+        match text.get(..LENGTH - left).map(str::from_utf8) {
+            Some(Ok(text)) if written => f.write_str(text),
+            _ => write!(f, "{}ms", self.0),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::TenantPolicy;
 /// The number of this format.
 pub(super) const FORMAT: u32 = 1;
 
-/// When a part is full. Parts are held in memory while they are made, some at a time.
+/// The most of a part, unless a single event is longer. Parts are held in memory while they are made, some at a time.
 pub(super) const PART: usize = 2 * 1024 * 1024;
 
 /// Entries of the audit log in one file.

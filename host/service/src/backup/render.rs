@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use warbler_domain::{BackupError, ConversationId, Event, MessageLog, Sequence, TenantScope, Timestamp};
+use warbler_domain::{
+    BackupError, ConversationId, EventLine, EventLines, MessageLog, Sequence, TenantScope, Timestamp,
+};
 
 use super::layout::{PART, Part};
 use crate::authentication::hex;
@@ -29,20 +31,19 @@ pub(super) struct Origin {
 impl Origin {
     /// The events from `first` to `last` as lines.
     pub(super) async fn lines(&self, first: Sequence, last: Sequence) -> Result<Vec<u8>, BackupError> {
-        let mut lines = Vec::new();
-        let mut after = Sequence(first.0.saturating_sub(1));
+        let (mut lines, mut after) = (EventLines::default(), Sequence(first.0.saturating_sub(1)));
         while after < last {
-            let events = self.read(after, last).await?;
-            let Some(end) = events.last() else { break };
+            lines.lines.clear();
+            self.read(after, last, &mut lines).await?;
+            let Some(end) = lines.lines.back() else { break };
             after = end.sequence;
-            events.iter().try_for_each(|event| push(&mut lines, event))?;
         }
-        Ok(lines)
+        Ok(lines.text)
     }
 
-    async fn read(&self, after: Sequence, last: Sequence) -> Result<Vec<Arc<Event>>, BackupError> {
+    async fn read(&self, after: Sequence, last: Sequence, lines: &mut EventLines) -> Result<(), BackupError> {
         let left = usize::try_from(last.0 - after.0).unwrap_or(CHUNK).min(CHUNK);
-        Ok(self.log.read_after(&self.scope, self.conversation, after, left).await?)
+        Ok(self.log.read_lines(&self.scope, self.conversation, after, left, lines).await?)
     }
 }
 
@@ -50,7 +51,7 @@ impl Origin {
 pub(super) struct Cutter {
     origin: Origin,
     /// What was read and is not in a part yet, in order.
-    waiting: std::collections::VecDeque<Arc<Event>>,
+    waiting: EventLines,
     after: Sequence,
     last: Sequence,
     month: Month,
@@ -62,40 +63,56 @@ impl Cutter {
     pub(super) fn new(origin: Origin, before: Option<&Part>, after: Sequence, last: Sequence) -> Self {
         let month = before.map_or_else(Month::default, |part| Month::named(&part.month));
         let number = before.map_or(0, |part| part.number);
-        Self { origin, waiting: std::collections::VecDeque::new(), after, last, month, number }
-    }
-
-    /// About how long the next part becomes: full, unless there are too few events left.
-    fn expected(&self) -> usize {
-        let left = self.waiting.len() as u64 + self.last.0.saturating_sub(self.after.0);
-        usize::try_from(left).unwrap_or(PART).saturating_mul(LINE).min(PART) + LINE
+        Self { origin, waiting: EventLines::default(), after, last, month, number }
     }
 
     /// The next part and its bytes; nothing behind the last one.
     pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<(Part, Bytes)>, BackupError> {
-        let mut lines = Vec::with_capacity(self.expected());
         let mut span: Option<(Sequence, Sequence)> = None;
-        while lines.len() < PART {
-            if self.waiting.is_empty() && self.after < self.last {
-                self.waiting = self.origin.read(self.after, self.last).await?.into();
-                self.after = self.waiting.back().map_or(self.last, |event| event.sequence);
+        // Of what waits, so much is in the part.
+        let mut length = 0;
+        while let Some(line) = self.front().await? {
+            let is_full = length + line.length > PART;
+            let moves_on = self.month.moves_on(line.at);
+            if span.is_some() && (is_full || moves_on) {
+                break;
             }
-            let Some(event) = self.waiting.front() else { break };
-            if self.month.moves_on(event.at) {
-                if span.is_some() {
-                    break;
-                }
-                self.month = Month::of(event.at);
+            if moves_on {
+                self.month = Month::of(line.at);
                 self.number = 0;
             }
-            push(&mut lines, event)?;
-            span = Some((span.map_or(event.sequence, |(first, _)| first), event.sequence));
-            self.waiting.pop_front();
+            length += line.length;
+            span = Some((span.map_or(line.sequence, |(first, _)| first), line.sequence));
+            self.waiting.lines.pop_front();
         }
         let Some((first, last)) = span else { return Ok(None) };
+        let mut rest = Vec::with_capacity(self.expected(length));
+        rest.extend_from_slice(self.waiting.text.get(length..).unwrap_or_default());
+        let mut lines = std::mem::replace(&mut self.waiting.text, rest);
+        lines.truncate(length);
         self.number = self.number.saturating_add(1);
         let part = Part { month: self.month.name.clone(), number: self.number, first, last, ..described(&lines, now) };
         Ok(Some((part, Bytes::from(lines))))
+    }
+
+    /// The next line, which is read if none waits.
+    async fn front(&mut self) -> Result<Option<EventLine>, BackupError> {
+        if self.waiting.lines.is_empty() && self.after < self.last {
+            if self.waiting.text.capacity() == 0 {
+                self.waiting.text.reserve(self.expected(0));
+            }
+            self.origin.read(self.after, self.last, &mut self.waiting).await?;
+            self.after = self.waiting.lines.back().map_or(self.last, |line| line.sequence);
+        }
+        Ok(self.waiting.lines.front().copied())
+    }
+
+    /// About how much comes to wait for the next part once `taken` bytes are gone: a part and what is read beyond it,
+    /// unless there are too few events left.
+    fn expected(&self, taken: usize) -> usize {
+        let waits = self.waiting.text.len().saturating_sub(taken);
+        let left = usize::try_from(self.last.0.saturating_sub(self.after.0)).unwrap_or(PART);
+        left.saturating_mul(LINE).saturating_add(waits).min(PART + CHUNK * LINE)
     }
 }
 
@@ -110,13 +127,6 @@ pub(super) fn described(lines: &[u8], modified: Timestamp) -> Part {
         sha256: hex(&Sha256::digest(lines).into()),
         modified,
     }
-}
-
-fn push(lines: &mut Vec<u8>, event: &Event) -> Result<(), BackupError> {
-    serde_json::to_writer(&mut *lines, event)
-        .map_err(|_| BackupError::Internal { text: "an event cannot be written".to_owned() })?;
-    lines.push(b'\n');
-    Ok(())
 }
 
 /// A month, and the last day that was found to lie in it, so that few times have to be written out.

@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use warbler_domain::{Finding, InstallationId, Outcome, Reason, Receipt, StoreError, Strength};
 
+use super::event::Find;
 use super::origins::{Named, Names};
 use crate::seal::Draft;
 
@@ -177,17 +178,14 @@ fn write_said(draft: &mut Draft, receipt: &Receipt) -> Result<(), StoreError> {
         rescan: receipt.rescan,
     };
     let said = serde_json::to_vec(&said).map_err(|error| failed(error.into()))?;
-    let length = u32::try_from(said.len()).map_err(|_| StoreError::TooLarge { limit: super::EVENT_LIMIT })?;
+    let length = u32::try_from(said.len()).map_err(|_| StoreError::TooLarge { limit: super::event::LIMIT })?;
     put(draft, &[SAID])?;
     put(draft, &length.to_be_bytes())?;
     put(draft, &said)
 }
 
 /// Reads receipts, and gives what follows them. `find` knows the origins.
-pub(super) fn read<'a>(
-    bytes: &'a [u8],
-    find: &dyn Fn(OriginId) -> Result<Arc<Origin>, StoreError>,
-) -> Result<(Vec<Receipt>, &'a [u8]), StoreError> {
+pub(super) fn read<'a>(bytes: &'a [u8], find: &Find<'_>) -> Result<(Vec<Receipt>, &'a [u8]), StoreError> {
     let (count, mut rest) = bytes.split_first_chunk::<2>().ok_or(CORRUPT)?;
     let mut receipts = Vec::new();
     for _ in 0..u16::from_be_bytes(*count) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use warbler_domain::{
-    Append, Appended, Committed, ConversationId, Event, Idempotency, MessageLog, Placed, Position, Sequence,
-    StateWrite, StoreError, TenantScope,
+    Append, Appended, Committed, ConversationId, Event, EventLines, Idempotency, MessageLog, Placed, Position,
+    Sequence, StateWrite, StoreError, TenantScope,
 };
 
 use crate::backend::Record;
@@ -36,9 +36,20 @@ impl SealedLog {
         range: &KeyRange,
         limit: usize,
     ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let (key, records) = self.records(scope, range, limit)?;
+        self.open(scope, &key, |opener| opener.events(conversation, &records))
+    }
+
+    /// Sealed events, and the key that opens them.
+    fn records(
+        &self,
+        scope: &TenantScope,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<(Arc<TenantKey>, Vec<Record>), StoreError> {
         let key = self.keys.get(scope.tenant())?;
         let records = self.view.read(|snapshot| snapshot.range(range, limit))?;
-        self.open(scope, &key, |opener| opener.events(conversation, &records))
+        Ok((key, records))
     }
 
     /// Lends what opens the tenant's events.
@@ -97,11 +108,21 @@ impl MessageLog for SealedLog {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<Arc<Event>>, StoreError> {
-        if after.0 == u64::MAX {
-            return Ok(Vec::new());
-        }
-        let range = layout::events(scope.tenant(), conversation, after.next(), Sequence(u64::MAX), false);
+        let Some(range) = after_in(scope, conversation, after) else { return Ok(Vec::new()) };
         self.read(scope, conversation, &range, limit)
+    }
+
+    async fn read_lines(
+        &self,
+        scope: &TenantScope,
+        conversation: ConversationId,
+        after: Sequence,
+        limit: usize,
+        lines: &mut EventLines,
+    ) -> Result<(), StoreError> {
+        let Some(range) = after_in(scope, conversation, after) else { return Ok(()) };
+        let (key, records) = self.records(scope, &range, limit)?;
+        self.open(scope, &key, |opener| opener.lines(conversation, &records, lines))
     }
 
     async fn read_before(
@@ -170,6 +191,12 @@ impl MessageLog for SealedLog {
     fn follow(&self) -> BoxStream<'static, Arc<[Committed]>> {
         self.hub.follow()
     }
+}
+
+/// The places after `after`; none after the last one that there can be.
+fn after_in(scope: &TenantScope, conversation: ConversationId, after: Sequence) -> Option<KeyRange> {
+    let first = Sequence(after.0.checked_add(1)?);
+    Some(layout::events(scope.tenant(), conversation, first, Sequence(u64::MAX), false))
 }
 
 /// Where the tenant's events from position `first` on stand, at most `limit`.
