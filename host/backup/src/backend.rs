@@ -259,8 +259,9 @@ fn joined(content: BytesList) -> Bytes {
         return parts.pop().unwrap_or_default();
     }
     let mut whole = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    for part in &parts {
-        whole.extend_from_slice(part);
+    // Each goes as soon as it is copied.
+    for part in parts {
+        whole.extend_from_slice(&part);
     }
     whole.freeze()
 }

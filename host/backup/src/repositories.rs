@@ -25,8 +25,9 @@ use crate::mirror::{Mirror, Traffic, is_named_by_digest};
 use crate::repository::ResticRepository;
 use crate::throttle::Throttle;
 
-/// Size of a pack. A sink takes 32 MiB at most, and a pack may pass its size by one chunk of 8 MiB.
-pub(crate) const PACK: u64 = 16 * 1024 * 1024;
+/// Size of a pack, which it may pass by one chunk. A sink takes 32 MiB at most. Some packs are in memory at a time, one
+/// of them as often as the sandbox copies it: smaller ones cost little more requests, and larger ones that memory.
+pub(crate) const PACK: u64 = 8 * 1024 * 1024;
 
 /// Size of a pack of trees, as restic makes them.
 const TREE_PACK: u64 = 4 * 1024 * 1024;

@@ -17,7 +17,8 @@ use clap::Parser as _;
 use mimalloc::MiMalloc;
 
 /// The committer makes and frees many small values on one thread while others do the same; measured on
-/// keyed appends, this allocator takes a quarter less processor time than the system's.
+/// keyed appends, this allocator takes a quarter less processor time than the system's. It goes without huge pages: with
+/// them a host at rest kept half as much memory again, and was no faster.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -105,6 +105,7 @@ pub(crate) fn store_options(config: &Config) -> anyhow::Result<StoreOptions> {
         config::Durability::Always => warbler_store::Durability::Synced,
         config::Durability::Relaxed => warbler_store::Durability::Relaxed,
     };
+    options.cache = ByteSize(config.limits.store_cache_bytes);
     Ok(options)
 }
 

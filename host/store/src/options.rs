@@ -64,10 +64,11 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// With the defaults: synced, and 256 MiB of cache, with which a million messages were measured.
+    /// With the defaults: synced, and 32 MiB of cache. More made appends no faster, not with ten times as much data;
+    /// what is read again lies in the system's cache as well.
     #[must_use]
     pub const fn new(location: Location, master: MasterKey) -> Self {
-        Self { location, master, durability: Durability::Synced, cache: ByteSize::mib(256) }
+        Self { location, master, durability: Durability::Synced, cache: ByteSize::mib(32) }
     }
 }
 

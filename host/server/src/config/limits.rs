@@ -37,6 +37,8 @@ pub(crate) struct Limits {
     pub(crate) connections_per_session: u64,
     /// Deliveries that may wait for a slow connection before it has to catch up from the log.
     pub(crate) connection_queue: u64,
+    /// Memory that the store may use for what it has read, in bytes; it takes up to twice as much.
+    pub(crate) store_cache_bytes: u64,
     /// A request that takes longer is given up, in seconds; files may take longer.
     pub(crate) request_seconds: u64,
     /// How long requests in flight may take to end when the host stops, in seconds.
@@ -60,6 +62,7 @@ impl Default for Limits {
             send_window: 32,
             connections_per_session: 8,
             connection_queue: 1_024,
+            store_cache_bytes: 32 * 1024 * 1024,
             request_seconds: 30,
             drain_seconds: 10,
         }
@@ -76,6 +79,7 @@ impl Limits {
         range("limits.send_window", self.send_window, 1, 1_024)?;
         range("limits.connections_per_session", self.connections_per_session, 1, 1_024)?;
         range("limits.connection_queue", self.connection_queue, 16, 65_536)?;
+        range("limits.store_cache_bytes", self.store_cache_bytes, 1 << 20, 1 << 40)?;
         range("limits.request_seconds", self.request_seconds, 1, 3_600)?;
         range("limits.drain_seconds", self.drain_seconds, 0, 3_600)?;
         for (key, rate) in [
