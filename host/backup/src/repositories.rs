@@ -25,15 +25,15 @@ use crate::mirror::{Mirror, Traffic, is_named_by_digest};
 use crate::repository::ResticRepository;
 use crate::throttle::Throttle;
 
-/// Size of a pack, which it may pass by one chunk. A sink takes 32 MiB at most. Some packs are in memory at a time, one
-/// of them as often as the sandbox copies it: smaller ones cost little more requests, and larger ones that memory.
-pub(crate) const PACK: u64 = 8 * 1024 * 1024;
+/// Size of a pack, which it may pass by one chunk: the least that `restic` makes. Some packs are in memory at a time, one
+/// of them as often as the sandbox copies it.
+pub(crate) const PACK: u64 = 4 * 1024 * 1024;
 
 /// Size of a pack of trees, as restic makes them.
 const TREE_PACK: u64 = 4 * 1024 * 1024;
 
 /// What files are cut into; a file that grew is stored anew from its last whole chunk on.
-const CHUNK: u64 = 1024 * 1024;
+const CHUNK: u64 = 512 * 1024;
 
 /// Calls of a mirrored sink, at most, before it counts as behind: others have what it misses, so that a run does not
 /// wait for it as long as for the only one.

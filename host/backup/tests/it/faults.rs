@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use warbler_domain::{
-    BackupError, BackupProgress, BackupRepositories as _, BackupSink, CheckDepth, RepositoryOptions, StoreError, Unlock,
+    BackupEntry, BackupError, BackupProgress, BackupRepositories as _, BackupSink, BackupSource, CheckDepth,
+    RepositoryOptions, StoreError, Timestamp, Unlock,
 };
 
 use crate::sinks::{Call, MemorySink, away, create, full, reopen, repositories};
@@ -78,6 +80,38 @@ async fn a_source_that_fails_or_lies_about_a_length_makes_no_version() {
         assert!(matches!(&error, BackupError::Changed { path, .. } if path == "attachments/ab/two"), "{error:?}");
     }
     assert_eq!(repository.versions().await.unwrap(), []);
+}
+
+/// A source that ends without a word.
+struct Panicking;
+
+#[async_trait]
+impl BackupSource for Panicking {
+    async fn next(&mut self) -> Result<Option<BackupEntry>, BackupError> {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_panics_makes_no_version() {
+    let (_, repository) = create(MemorySink::new()).await;
+    let made = repository.snapshot(Timestamp::from_millis(1), Box::new(Panicking), Arc::default()).await;
+    assert!(matches!(made, Err(BackupError::Internal { .. })), "{made:?}");
+    assert_eq!(repository.versions().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_that_grew_only_its_end_is_stored_again() {
+    let (_, repository) = create(MemorySink::new()).await;
+    let (mut files, content) = (Files::default(), noise(7, 5 << 20));
+    let (path, whole) = ("conversations/1/2026-01-0001.jsonl", 4 << 20);
+    files.put(path, 1, content[..whole + 100].to_vec());
+    let first = files.back_up(&repository, 1_000).await.unwrap();
+    assert!(first.added > whole as u64, "{first:?}");
+    files.put(path, 2, content.clone());
+    let second = files.back_up(&repository, 2_000).await.unwrap();
+    assert!((1 << 20..9 << 17).contains(&second.added), "{second:?}");
+    assert_eq!(read(&repository, &second.id, path).await.unwrap(), content);
 }
 
 /// The progress of a run that is cancelled when its first pack comes.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::tls::Certificate;
 use crate::wiring::Host;
-use crate::{listener, print, telemetry};
+use crate::{allocator, listener, print, telemetry};
 
 /// Runs the host until it is told to stop.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,7 @@ impl Serve {
     /// # Errors
     /// The configuration cannot be used, the store does not open, or the address is taken.
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        allocator::settle();
         let config = Config::load(&self.config)?;
         telemetry::log(&config.log)?;
         tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))

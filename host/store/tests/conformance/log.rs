@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use warbler_domain::{Amend, Append, Audience, Event, EventKind, Position, Sequence, StoreError, UserId};
+use warbler_domain::{Amend, Append, Audience, Event, EventKind, EventLines, Position, Sequence, StoreError, UserId};
 
 use crate::host::{Host, conversation, event, key, post, text, texts};
 use crate::on_every_backend;
@@ -102,6 +102,15 @@ async fn reading_both_ways_keeps_to_its_borders(host: Host) {
         async |after, limit| host.log.read_after(&host.one, conversation(2), Sequence(after), limit).await.unwrap();
     let before =
         async |before, limit| host.log.read_before(&host.one, conversation(2), Sequence(before), limit).await.unwrap();
+    for (from, limit) in [(0, 3), (7, 100), (9, 100), (u64::MAX, 100), (0, 0)] {
+        let mut lines = EventLines::default();
+        host.log.read_lines(&host.one, conversation(2), Sequence(from), limit, &mut lines).await.unwrap();
+        let expected = after(from, limit).await;
+        let json = expected.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+        assert_eq!(String::from_utf8(lines.text).unwrap(), json.collect::<String>(), "{from} {limit}");
+        let places = expected.iter().map(|event| (event.sequence, event.at));
+        assert!(lines.lines.iter().map(|line| (line.sequence, line.at)).eq(places), "{from} {limit}");
+    }
     assert_eq!(texts(&after(0, 3).await), ["1", "2", "3"]);
     assert_eq!(texts(&after(7, 100).await), ["8", "9"]);
     assert!(after(9, 100).await.is_empty());
