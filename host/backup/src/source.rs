@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use warbler_domain::{BackupContent, BackupEntry, BackupError, BackupProgress, BackupSource, ByteStream};
 
-use crate::error::{Fault, internal, panicked};
+use crate::error::{Fault, internal};
 
 /// Files that may wait for the library.
 const AHEAD: usize = 2;
@@ -55,7 +55,8 @@ impl Source {
     /// Returns when the source is read no more.
     pub(crate) fn end(self) -> Result<(), BackupError> {
         drop(self.given);
-        self.work.handle.block_on(self.reading).map_err(|error| panicked(&error))
+        let ended = self.work.handle.block_on(self.reading);
+        ended.map_err(|_| internal("what is to be backed up failed to be read in an unforeseen way"))
     }
 }
 

@@ -143,9 +143,9 @@ async fn a_cancelled_run_makes_no_version_and_the_next_one_uses_what_it_stored()
     sink.well();
     // One pack at least was through.
     let stored = sink.bytes();
-    assert!(stored > 15 << 20, "only {stored} bytes were stored");
+    assert!(stored > 4 << 20, "only {stored} bytes were stored");
     let version = files.back_up(&repository, 2_000).await.unwrap();
-    assert!(version.added < 25 << 20, "{} bytes were stored again", version.added);
+    assert!(version.added < 37 << 20, "{} bytes were stored again", version.added);
     assert!(sink.bytes() < 42 << 20, "{} bytes are kept of 40 MiB", sink.bytes());
     assert_eq!(repository.check(CheckDepth::Everything).await.unwrap().problems, Vec::<String>::new());
 }

@@ -114,7 +114,7 @@ async fn versions_made_while_the_clock_goes_back_are_all_listed_and_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn packs_stay_under_the_sink_s_limit_and_are_of_16_mib() {
+async fn packs_are_of_four_mib_and_stay_far_under_the_sink_s_limit() {
     let sink = MemorySink::new();
     let (_, repository) = create(Arc::clone(&sink) as Arc<dyn BackupSink>).await;
     let mut files = Files::default();
@@ -125,8 +125,8 @@ async fn packs_stay_under_the_sink_s_limit_and_are_of_16_mib() {
     let blobs = sink.blobs.lock();
     let packs: Vec<usize> =
         blobs.iter().filter(|(name, _)| name.starts_with("data/")).map(|(_, pack)| pack.len()).collect();
-    assert!(packs.iter().all(|length| *length < 26 << 20), "{packs:?}");
-    assert!(packs.iter().filter(|length| **length >= 15 << 20).count() >= 2, "{packs:?}");
+    assert!(packs.iter().all(|length| *length < 5 << 20), "{packs:?}");
+    assert!(packs.iter().filter(|length| **length >= 4 << 20).count() >= 10, "{packs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sled::{Batch, Db, IVec};
@@ -20,6 +21,10 @@ use super::{has_room, make_folder, sync_folder};
 use crate::OpenError;
 use crate::backend::{Changes, Record, Records};
 use crate::layout::{self, KeyRange};
+
+/// How long a database that is closed may take until its lock is gone, and the pause between two looks.
+const LETTING_GO: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Longest value in one piece. A leaf has at most some twenty records, so that it stays below 100 KiB.
 const PIECE: usize = 4 * 1024;
@@ -50,11 +55,17 @@ impl SledRecords {
         let io = |source| OpenError::Io { doing: "making the database's folder", source };
         make_folder(folder).map_err(io)?;
         let config = sled::Config::new().path(folder).cache_capacity(cache.0).flush_every_ms(Some(500));
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let mut opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        // Whoever held it may have closed it just now, and its threads be about to let go.
+        let began = Instant::now();
+        while matches!(&opened, Ok(Err(error)) if is_locked(error)) && began.elapsed() < LETTING_GO {
+            std::thread::sleep(LOOK);
+            opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        }
         let corrupt = |text: String| OpenError::Corrupt { path: folder.to_owned(), text };
         let db = match opened {
             Ok(Ok(db)) => db,
-            Ok(Err(error)) if error.to_string().contains("acquire lock") => {
+            Ok(Err(error)) if is_locked(&error) => {
                 return Err(OpenError::Locked { path: folder.to_owned() });
             }
             Ok(Err(sled::Error::Io(source))) => return Err(OpenError::Io { doing: "opening the database", source }),
@@ -164,6 +175,11 @@ impl Records for SledRecords {
         has_room(&self.folder)
             .map_err(|source| StoreError::Io { doing: "making sure of room", source: Box::new(source) })
     }
+}
+
+/// Whether another process, or another store of this one, has the database open. sled says so in words alone.
+fn is_locked(error: &sled::Error) -> bool {
+    error.to_string().contains("acquire lock")
 }
 
 /// Reads pages that may be damaged, at which sled panics.
