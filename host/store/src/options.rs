@@ -64,8 +64,8 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// With the defaults: synced, and 32 MiB of cache. More made appends no faster, not with ten times as much data;
-    /// what is read again lies in the system's cache as well.
+    /// With the defaults: synced, and 32 MiB of cache. With eight times as much, 600,000 appends under keys of their own
+    /// were no faster; what is read again lies in the system's cache as well.
     #[must_use]
     pub const fn new(location: Location, master: MasterKey) -> Self {
         Self { location, master, durability: Durability::Synced, cache: ByteSize::mib(32) }
