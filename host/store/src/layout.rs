@@ -18,7 +18,7 @@ use warbler_domain::{ConversationId, Position, Sequence, StateKey, TenantId};
 use crate::codec::OriginId;
 
 /// The version of this layout, which is written into every store and checked when one is opened.
-pub(crate) const LAYOUT: u8 = 2;
+pub(crate) const LAYOUT: u8 = 3;
 
 /// Under which the version of the layout stands.
 pub(crate) const LAYOUT_KEY: &[u8] = b"m";

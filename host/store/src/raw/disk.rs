@@ -131,5 +131,5 @@ async fn a_store_of_a_later_layout_is_refused_and_left_alone() {
     let files = Arc::new(MemoryBlobs::default());
     let backend = Backend { records: inner, files, keys: Box::new(SharedKeys::default()) };
     let refused = Store::over(backend, MasterKey::from_bytes([1; 32]), Durability::Synced);
-    assert!(matches!(refused, Err(crate::OpenError::Newer { found: 9, known: 2 })));
+    assert!(matches!(refused, Err(crate::OpenError::Newer { found: 9, known: crate::layout::LAYOUT })));
 }
