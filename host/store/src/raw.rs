@@ -7,6 +7,8 @@ mod moved;
 mod receipts;
 mod under_way;
 
+pub(crate) use receipts::receipt;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -63,7 +63,9 @@ impl Cutter {
     pub(super) fn new(origin: Origin, before: Option<&Part>, after: Sequence, last: Sequence) -> Self {
         let month = before.map_or_else(Month::default, |part| Month::named(&part.month));
         let number = before.map_or(0, |part| part.number);
-        Self { origin, waiting: EventLines::default(), after, last, month, number }
+        let mut cutter = Self { origin, waiting: EventLines::default(), after, last, month, number };
+        cutter.waiting.text = Vec::with_capacity(cutter.expected(0));
+        cutter
     }
 
     /// The next part and its bytes; nothing behind the last one.
@@ -98,9 +100,6 @@ impl Cutter {
     /// The next line, which is read if none waits.
     async fn front(&mut self) -> Result<Option<EventLine>, BackupError> {
         if self.waiting.lines.is_empty() && self.after < self.last {
-            if self.waiting.text.capacity() == 0 {
-                self.waiting.text.reserve(self.expected(0));
-            }
             self.origin.read(self.after, self.last, &mut self.waiting).await?;
             self.after = self.waiting.lines.back().map_or(self.last, |line| line.sequence);
         }

@@ -169,19 +169,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 #[test]
 fn a_receipt_of_a_plain_pass_takes_few_bytes_and_its_origin_is_named_once() {
-    let receipt = Receipt {
-        installation: InstallationId::from_uuid(Uuid::from_u128(1)),
-        plugin: "keyword-filter".into(),
-        version: "0.1.0".into(),
-        digest: "ab".repeat(32).into(),
-        config_digest: "cd".repeat(32).into(),
-        verdict: Strength::Pass,
-        reason: None,
-        findings: Vec::new(),
-        outcome: Outcome::Decided,
-        took_us: 12,
-        rescan: false,
-    };
+    let receipt = crate::raw::receipt("0.1.0");
     let posted = |receipts| {
         let mut event = Event {
             conversation: ConversationId::from_uuid(Uuid::nil()),

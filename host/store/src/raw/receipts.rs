@@ -8,7 +8,8 @@ use super::*;
 use crate::backend::memory::MemoryRecords;
 use crate::layout::{self, Kind};
 
-fn receipt(version: &str) -> Receipt {
+/// What a filter of this version says that lets a message pass.
+pub(crate) fn receipt(version: &str) -> Receipt {
     Receipt {
         installation: InstallationId::from_uuid(Uuid::from_u128(5)),
         plugin: "keyword-filter".into(),

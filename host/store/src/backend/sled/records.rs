@@ -55,12 +55,13 @@ impl SledRecords {
         let io = |source| OpenError::Io { doing: "making the database's folder", source };
         make_folder(folder).map_err(io)?;
         let config = sled::Config::new().path(folder).cache_capacity(cache.0).flush_every_ms(Some(500));
-        let mut opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let open = || catch_unwind(AssertUnwindSafe(|| config.open()));
+        let mut opened = open();
         // Whoever held it may have closed it just now, and its threads be about to let go.
         let began = Instant::now();
         while matches!(&opened, Ok(Err(error)) if is_locked(error)) && began.elapsed() < LETTING_GO {
             std::thread::sleep(LOOK);
-            opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            opened = open();
         }
         let corrupt = |text: String| OpenError::Corrupt { path: folder.to_owned(), text };
         let db = match opened {
