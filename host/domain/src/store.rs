@@ -133,8 +133,7 @@ pub trait MessageLog: Send + Sync {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<Arc<Event>>, StoreError>;
-    /// Adds the events after `after` to `lines`, oldest first, at most `limit`: the same as
-    /// [`read_after`](Self::read_after) and writing them, without the work of both.
+    /// The same events as [`read_after`](Self::read_after) gives, as lines, without the work of reading and writing them.
     ///
     /// # Errors
     /// The store failed, or a stored event does not open.
@@ -144,8 +143,7 @@ pub trait MessageLog: Send + Sync {
         conversation: ConversationId,
         after: Sequence,
         limit: usize,
-        lines: &mut EventLines,
-    ) -> Result<(), StoreError>;
+    ) -> Result<EventLines, StoreError>;
     /// Events before `before`, newest first, at most `limit`.
     ///
     /// # Errors

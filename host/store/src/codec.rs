@@ -17,7 +17,7 @@ pub(crate) use event::{Encoded, encode_event};
 pub(crate) use origins::{Named, Names, Origins};
 pub(crate) use receipts::{Origin, OriginId};
 
-use crate::backend::Record;
+use crate::backend::{Record, Sheaf};
 use crate::layout::{self, Kind};
 use crate::seal::{Draft, Subkey, TenantKey};
 
@@ -47,7 +47,8 @@ impl Opener<'_> {
         conversation: ConversationId,
         sealed: &[u8],
     ) -> Result<Arc<Event>, StoreError> {
-        let (sequence, plain) = open_event(subkey, place, sealed)?;
+        let sequence = sequence_of(place)?;
+        let plain = subkey.open(place, 0, sealed, "event")?;
         event::decode_event(conversation, sequence, &plain, &|id| self.origin(id)).map(Arc::new)
     }
 
@@ -61,18 +62,16 @@ impl Opener<'_> {
         records.iter().map(|(place, sealed)| self.event(&subkey, place, conversation, sealed)).collect()
     }
 
-    /// Opens events of one conversation, and adds them as lines.
-    pub(crate) fn lines(
-        &self,
-        conversation: ConversationId,
-        records: &[Record],
-        lines: &mut EventLines,
-    ) -> Result<(), StoreError> {
+    /// Opens events of one conversation where they stand, and writes them as lines.
+    pub(crate) fn lines(&self, conversation: ConversationId, mut records: Sheaf) -> Result<EventLines, StoreError> {
         let subkey = self.key.subkey(Kind::Event, conversation.as_bytes())?;
-        records.iter().try_for_each(|(place, sealed)| {
-            let (sequence, plain) = open_event(&subkey, place, sealed)?;
-            event::add_line(lines, conversation, sequence, &plain, &|id| self.origin(id))
-        })
+        let mut lines = EventLines { text: Vec::with_capacity(records.len()), ..EventLines::default() };
+        records.each(|place, sealed| {
+            let sequence = sequence_of(place)?;
+            let plain = subkey.open_in_place(place, 0, sealed, "event")?;
+            event::add_line(&mut lines, conversation, sequence, plain, &|id| self.origin(id))
+        })?;
+        Ok(lines)
     }
 
     fn origin(&self, id: OriginId) -> Result<Arc<Origin>, StoreError> {
@@ -84,9 +83,8 @@ impl Opener<'_> {
     }
 }
 
-fn open_event(subkey: &Subkey, place: &[u8], sealed: &[u8]) -> Result<(Sequence, Vec<u8>), StoreError> {
-    let sequence = layout::last_number(place).ok_or(StoreError::Corrupt { what: "event" })?;
-    Ok((Sequence(sequence), subkey.open(place, 0, sealed, "event")?))
+fn sequence_of(place: &[u8]) -> Result<Sequence, StoreError> {
+    layout::last_number(place).map(Sequence).ok_or(StoreError::Corrupt { what: "event" })
 }
 
 /// The key that origins of receipts are sealed with.

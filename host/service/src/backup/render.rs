@@ -1,5 +1,6 @@
 //! Events as lines of JSON, cut into parts.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,9 +15,6 @@ use crate::authentication::hex;
 /// Events read at a time.
 const CHUNK: usize = 512;
 
-/// About how long the line of an event is, in bytes.
-const LINE: usize = 512;
-
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 3600 * 1000;
 
@@ -30,30 +28,35 @@ pub(super) struct Origin {
 
 impl Origin {
     /// The events from `first` to `last` as lines.
-    pub(super) async fn lines(&self, first: Sequence, last: Sequence) -> Result<Vec<u8>, BackupError> {
-        let (mut lines, mut after) = (EventLines::default(), Sequence(first.0.saturating_sub(1)));
-        while after < last {
-            lines.lines.clear();
-            self.read(after, last, &mut lines).await?;
-            let Some(end) = lines.lines.back() else { break };
-            after = end.sequence;
+    pub(super) async fn lines(&self, first: Sequence, last: Sequence) -> Result<Vec<Bytes>, BackupError> {
+        let (mut pieces, mut after) = (Vec::new(), Sequence(first.0.saturating_sub(1)));
+        while let Some(lines) = self.next(&mut after, last).await? {
+            pieces.push(Bytes::from(lines.text));
         }
-        Ok(lines.text)
+        Ok(pieces)
     }
 
-    async fn read(&self, after: Sequence, last: Sequence, lines: &mut EventLines) -> Result<(), BackupError> {
+    /// Some lines behind `after`, at least one; nothing behind `last`.
+    async fn next(&self, after: &mut Sequence, last: Sequence) -> Result<Option<EventLines>, BackupError> {
+        if *after >= last {
+            return Ok(None);
+        }
         let left = usize::try_from(last.0 - after.0).unwrap_or(CHUNK).min(CHUNK);
-        Ok(self.log.read_lines(&self.scope, self.conversation, after, left, lines).await?)
+        let lines = self.log.read_lines(&self.scope, self.conversation, *after, left).await?;
+        *after = lines.lines.back().map_or(last, |line| line.sequence);
+        Ok(Some(lines).filter(|lines| !lines.lines.is_empty()))
     }
 }
 
 /// Cuts events from one place on into parts.
 pub(super) struct Cutter {
     origin: Origin,
-    /// What was read and is not in a part yet, in order.
-    waiting: EventLines,
     after: Sequence,
     last: Sequence,
+    /// Lines that are in no part yet, and of their text so much that is in the next one.
+    waiting: VecDeque<EventLine>,
+    text: Bytes,
+    taken: usize,
     month: Month,
     number: u32,
 }
@@ -63,17 +66,14 @@ impl Cutter {
     pub(super) fn new(origin: Origin, before: Option<&Part>, after: Sequence, last: Sequence) -> Self {
         let month = before.map_or_else(Month::default, |part| Month::named(&part.month));
         let number = before.map_or(0, |part| part.number);
-        let mut cutter = Self { origin, waiting: EventLines::default(), after, last, month, number };
-        cutter.waiting.text = Vec::with_capacity(cutter.expected(0));
-        cutter
+        Self { origin, after, last, waiting: VecDeque::new(), text: Bytes::new(), taken: 0, month, number }
     }
 
     /// The next part and its bytes; nothing behind the last one.
-    pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<(Part, Bytes)>, BackupError> {
+    pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<(Part, Vec<Bytes>)>, BackupError> {
         let mut span: Option<(Sequence, Sequence)> = None;
-        // Of what waits, so much is in the part.
-        let mut length = 0;
-        while let Some(line) = self.front().await? {
+        let (mut pieces, mut length) = (Vec::new(), 0);
+        while let Some(line) = self.front(&mut pieces).await? {
             let is_full = length + line.length > PART;
             let moves_on = self.month.moves_on(line.at);
             if span.is_some() && (is_full || moves_on) {
@@ -85,45 +85,51 @@ impl Cutter {
             }
             length += line.length;
             span = Some((span.map_or(line.sequence, |(first, _)| first), line.sequence));
-            self.waiting.lines.pop_front();
+            self.taken += line.length;
+            self.waiting.pop_front();
         }
         let Some((first, last)) = span else { return Ok(None) };
-        let mut rest = Vec::with_capacity(self.expected(length));
-        rest.extend_from_slice(self.waiting.text.get(length..).unwrap_or_default());
-        let mut lines = std::mem::replace(&mut self.waiting.text, rest);
-        lines.truncate(length);
+        self.take(&mut pieces);
         self.number = self.number.saturating_add(1);
-        let part = Part { month: self.month.name.clone(), number: self.number, first, last, ..described(&lines, now) };
-        Ok(Some((part, Bytes::from(lines))))
+        let part = Part { month: self.month.name.clone(), number: self.number, first, last, ..described(&pieces, now) };
+        Ok(Some((part, pieces)))
     }
 
-    /// The next line, which is read if none waits.
-    async fn front(&mut self) -> Result<Option<EventLine>, BackupError> {
-        if self.waiting.lines.is_empty() && self.after < self.last {
-            self.origin.read(self.after, self.last, &mut self.waiting).await?;
-            self.after = self.waiting.lines.back().map_or(self.last, |line| line.sequence);
+    /// The next line. If none waits, what is read next follows what was taken.
+    async fn front(&mut self, pieces: &mut Vec<Bytes>) -> Result<Option<EventLine>, BackupError> {
+        if self.waiting.is_empty() {
+            self.take(pieces);
+            if let Some(EventLines { text, lines }) = self.origin.next(&mut self.after, self.last).await? {
+                self.text = Bytes::from(text);
+                self.waiting = lines;
+            }
         }
-        Ok(self.waiting.lines.front().copied())
+        Ok(self.waiting.front().copied())
     }
 
-    /// About how much comes to wait for the next part once `taken` bytes are gone: a part and what is read beyond it,
-    /// unless there are too few events left.
-    fn expected(&self, taken: usize) -> usize {
-        let waits = self.waiting.text.len().saturating_sub(taken);
-        let left = usize::try_from(self.last.0.saturating_sub(self.after.0)).unwrap_or(PART);
-        left.saturating_mul(LINE).saturating_add(waits).min(PART + CHUNK * LINE)
+    /// Moves what was taken into the part.
+    fn take(&mut self, pieces: &mut Vec<Bytes>) {
+        let taken = std::mem::take(&mut self.taken);
+        if taken > 0 {
+            pieces.push(self.text.split_to(taken));
+        }
     }
 }
 
 /// What the lines of a part say of it, its places aside.
-pub(super) fn described(lines: &[u8], modified: Timestamp) -> Part {
+pub(super) fn described(pieces: &[impl AsRef<[u8]>], modified: Timestamp) -> Part {
+    let (mut bytes, mut digest) = (0, Sha256::new());
+    for piece in pieces.iter().map(AsRef::as_ref) {
+        bytes += piece.len() as u64;
+        digest.update(piece);
+    }
     Part {
         month: String::new(),
         number: 0,
         first: Sequence(0),
         last: Sequence(0),
-        bytes: lines.len() as u64,
-        sha256: hex(&Sha256::digest(lines).into()),
+        bytes,
+        sha256: hex(&digest.finalize().into()),
         modified,
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use warbler_domain::StoreError;
 
-use crate::backend::{Changes, Record, Records};
+use crate::backend::{Changes, Record, Records, Sheaf};
 use crate::layout::KeyRange;
 
 /// The records, as readers may see them.
@@ -82,5 +82,13 @@ impl Snapshot<'_> {
             found.truncate(limit);
         }
         Ok(found)
+    }
+
+    /// The same, in one piece of memory, oldest first.
+    pub(crate) fn gather(&self, range: &KeyRange, limit: usize) -> Result<Sheaf, StoreError> {
+        match self.under_way {
+            None => self.records.gather(range, limit),
+            Some(_) => Ok(Sheaf::of(&self.range(range, limit)?)),
+        }
     }
 }

@@ -86,6 +86,8 @@ async fn seen(store: &Store) -> Vec<String> {
     for event in log.read_after(&ONE, conversation(1), Sequence(0), 99).await.unwrap() {
         seen.push(format!("{} {}", event.sequence, title(&event)));
     }
+    let lines = log.read_lines(&ONE, conversation(1), Sequence(0), 99).await.unwrap();
+    seen.push(format!("lines {}", String::from_utf8(lines.text).unwrap()));
     for event in log.read_before(&ONE, conversation(1), Sequence(u64::MAX), 1).await.unwrap() {
         seen.push(format!("last {}", event.sequence));
     }

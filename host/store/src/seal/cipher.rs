@@ -120,15 +120,33 @@ impl Subkey {
         what: &'static str,
     ) -> Result<Vec<u8>, StoreError> {
         let corrupt = StoreError::Corrupt { what };
-        let Some((&[FORMAT], rest)) = sealed.split_first_chunk::<1>() else { return Err(corrupt) };
-        let Some((nonce, rest)) = rest.split_first_chunk::<NONCE_LEN>() else { return Err(corrupt) };
-        let Some((ciphertext, tag)) = rest.split_last_chunk::<TAG>() else { return Err(corrupt) };
-        let mut plain = vec![0; ciphertext.len()];
+        let Some((prefix, rest)) = sealed.split_first_chunk() else { return Err(corrupt) };
+        let mut bytes = rest.to_vec();
+        let Some(length) = self.opened(key, version, *prefix, &mut bytes).map(<[u8]>::len) else {
+            return Err(corrupt);
+        };
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// As [`open`](Self::open), where the sealed bytes stand.
+    pub(crate) fn open_in_place<'a>(
+        &self,
+        key: &[u8],
+        version: u64,
+        sealed: &'a mut [u8],
+        what: &'static str,
+    ) -> Result<&'a [u8], StoreError> {
+        let corrupt = StoreError::Corrupt { what };
+        let Some((prefix, rest)) = sealed.split_first_chunk_mut() else { return Err(corrupt) };
+        self.opened(key, version, *prefix, rest).ok_or(corrupt)
+    }
+
+    /// Opens what stands behind the prefix; nothing if it does not belong there.
+    fn opened<'a>(&self, key: &[u8], version: u64, prefix: [u8; PREFIX], rest: &'a mut [u8]) -> Option<&'a [u8]> {
+        let [FORMAT, nonce @ ..] = prefix else { return None };
         let aad = Aad::from(associated(key, version));
-        match self.0.open_separate_gather(Nonce::from(nonce), aad, ciphertext, tag, &mut plain) {
-            Ok(()) => Ok(plain),
-            Err(_) => Err(corrupt),
-        }
+        self.0.open_in_place(Nonce::from(&nonce), aad, rest).ok().map(|plain| &*plain)
     }
 }
 

@@ -118,11 +118,11 @@ impl MessageLog for SealedLog {
         conversation: ConversationId,
         after: Sequence,
         limit: usize,
-        lines: &mut EventLines,
-    ) -> Result<(), StoreError> {
-        let Some(range) = after_in(scope, conversation, after) else { return Ok(()) };
-        let (key, records) = self.records(scope, &range, limit)?;
-        self.open(scope, &key, |opener| opener.lines(conversation, &records, lines))
+    ) -> Result<EventLines, StoreError> {
+        let Some(range) = after_in(scope, conversation, after) else { return Ok(EventLines::default()) };
+        let key = self.keys.get(scope.tenant())?;
+        let sealed = self.view.read(|snapshot| snapshot.gather(&range, limit))?;
+        self.open(scope, &key, |opener| opener.lines(conversation, sealed))
     }
 
     async fn read_before(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use warbler_domain::{Amend, Append, Audience, Event, EventKind, EventLines, Position, Sequence, StoreError, UserId};
+use warbler_domain::{Amend, Append, Audience, Event, EventKind, Position, Sequence, StoreError, UserId};
 
 use crate::host::{Host, conversation, event, key, post, text, texts};
 use crate::on_every_backend;
@@ -103,8 +103,7 @@ async fn reading_both_ways_keeps_to_its_borders(host: Host) {
     let before =
         async |before, limit| host.log.read_before(&host.one, conversation(2), Sequence(before), limit).await.unwrap();
     for (from, limit) in [(0, 3), (7, 100), (9, 100), (u64::MAX, 100), (0, 0)] {
-        let mut lines = EventLines::default();
-        host.log.read_lines(&host.one, conversation(2), Sequence(from), limit, &mut lines).await.unwrap();
+        let lines = host.log.read_lines(&host.one, conversation(2), Sequence(from), limit).await.unwrap();
         let expected = after(from, limit).await;
         let json = expected.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
         assert_eq!(String::from_utf8(lines.text).unwrap(), json.collect::<String>(), "{from} {limit}");

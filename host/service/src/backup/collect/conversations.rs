@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, stream};
+use tokio::task::JoinSet;
 use warbler_domain::{
-    BackupContent, BackupEntry, BackupError, ByteStream, ConversationId, EventKind, Position, Sequence, StateKey,
-    StateWrite, StoreError, Timestamp,
+    BackupContent, BackupEntry, BackupError, ByteStream, ConversationId, EventKind, OpenFile, Position, Sequence,
+    State, StateKey, StateWrite, StoreError, TenantScope, Timestamp,
 };
 
 use super::super::journal::{self, Journal};
@@ -20,6 +21,9 @@ use crate::{ServiceError, records};
 
 /// Events of the tenant's log read at a time.
 const CHUNK: usize = 1_000;
+
+/// Conversations that may be remembered at a time, while others are read: each waits for the disk.
+const FINISHING: usize = 16;
 
 /// What happened in a conversation between the version before and this one.
 #[derive(Default)]
@@ -40,6 +44,8 @@ pub(super) struct Walk {
     later: HashMap<ConversationId, Sequence>,
     read_to: Position,
     current: Option<Current>,
+    /// What is remembered of conversations, on its way to the disk.
+    finishing: JoinSet<Result<(), BackupError>>,
 }
 
 /// The conversation whose parts are being made.
@@ -87,12 +93,20 @@ impl Walk {
         ready: &mut VecDeque<BackupEntry>,
     ) -> Result<bool, BackupError> {
         let Some(mut current) = self.current.take() else {
-            let Some(room) = self.next_room(ground).await? else { return Ok(true) };
+            let Some(room) = self.next_room(ground).await? else {
+                self.finished(0).await?;
+                return Ok(true);
+            };
             self.current = self.begin(ground, room.conversation.id).await?;
             return Ok(false);
         };
         let Some((part, entry)) = current.next(ground).await? else {
-            current.finish(ground, tally).await?;
+            tally.conversations += 1;
+            tally.events += current.journal.parts.iter().map(Part::events).sum::<u64>();
+            if current.has_changed {
+                self.finishing.spawn(current.finish(Arc::clone(&ground.core.ports.state), ground.scope));
+                self.finished(FINISHING).await?;
+            }
             return Ok(false);
         };
         tally.file(&entry.path, part.bytes, &part.sha256);
@@ -100,6 +114,15 @@ impl Walk {
         current.journal.parts.push(part);
         self.current = Some(current);
         Ok(false)
+    }
+
+    /// Waits until no more than `most` conversations are being finished.
+    async fn finished(&mut self, most: usize) -> Result<(), BackupError> {
+        while self.finishing.len() > most {
+            let Some(done) = self.finishing.join_next().await else { break };
+            done.map_err(|_| BackupError::Internal { text: "remembering a conversation".to_owned() })??;
+        }
+        Ok(())
     }
 
     /// The next conversation, in the order of identifiers, which is that of paths.
@@ -193,7 +216,7 @@ impl Walk {
         }
         let Some(first) = first else { return Ok(true) };
         let path = format!("index/{first}.jsonl");
-        tally.file(&path, lines.len() as u64, &described(&lines, ground.now).sha256);
+        tally.file(&path, lines.len() as u64, &described(&[&lines], ground.now).sha256);
         ready.push_back(whole(path, lines, ground.now));
         Ok(false)
     }
@@ -207,34 +230,29 @@ impl Current {
                 let entry = taken_over(self.id, &part, origin);
                 return Ok(Some((part, entry)));
             }
-            let lines = origin.lines(part.first, part.last).await?;
-            let made = described(&lines, ground.now);
+            let pieces = origin.lines(part.first, part.last).await?;
+            let made = described(&pieces, ground.now);
             // The same bytes are the same file. A clock that was set back must not make other bytes look like it.
             let after = part.modified.after(Duration::from_millis(1));
             let modified = if made.sha256 == part.sha256 { part.modified } else { ground.now.max(after) };
-            let entry = whole(part.path(self.id), lines, modified);
-            return Ok(Some((Part { bytes: made.bytes, sha256: made.sha256, modified, ..part }, entry)));
+            let part = Part { bytes: made.bytes, sha256: made.sha256, modified, ..part };
+            let entry = entry(self.id, &part, Box::new(|| async { Ok(flow(pieces)) }.boxed()));
+            return Ok(Some((part, entry)));
         }
         let Some(cutter) = &mut self.cutter else { return Ok(None) };
-        let Some((part, bytes)) = cutter.next(ground.now).await? else { return Ok(None) };
-        let (path, size, modified) = (part.path(self.id), part.bytes, part.modified);
-        Ok(Some((part, BackupEntry { path, size, modified, content: BackupContent::Bytes(bytes) })))
+        let Some((part, pieces)) = cutter.next(ground.now).await? else { return Ok(None) };
+        let entry = entry(self.id, &part, Box::new(|| async { Ok(flow(pieces)) }.boxed()));
+        Ok(Some((part, entry)))
     }
 
     /// Remembers what was made.
-    async fn finish(self, ground: &Ground, tally: &mut Tally) -> Result<(), BackupError> {
-        tally.conversations += 1;
-        tally.events += self.journal.parts.iter().map(Part::events).sum::<u64>();
-        if !self.has_changed {
-            return Ok(());
-        }
-        let state = &ground.core.ports.state;
+    async fn finish(self, state: Arc<dyn State>, scope: TenantScope) -> Result<(), BackupError> {
         let journal = || self.journal.write(self.id).map_err(ours);
         let mut writes = vec![journal()?];
         writes.extend(self.unmark.clone());
-        match state.commit(&ground.scope, writes).await {
+        match state.commit(&scope, writes).await {
             // It was marked again meanwhile; the mark stays for the next run.
-            Err(StoreError::Conflict { .. }) => Ok(state.commit(&ground.scope, vec![journal()?]).await?),
+            Err(StoreError::Conflict { .. }) => Ok(state.commit(&scope, vec![journal()?]).await?),
             done => Ok(done?),
         }
     }
@@ -247,16 +265,24 @@ fn origin(ground: &Ground, conversation: ConversationId) -> Origin {
 /// A part that is as it was; read only if the repository does not have it.
 fn taken_over(id: ConversationId, part: &Part, origin: Origin) -> BackupEntry {
     let (path, expected) = (part.path(id), part.clone());
-    let name = path.clone();
     let open = move || {
         async move {
-            let lines = origin.lines(expected.first, expected.last).await?;
-            if described(&lines, Timestamp::default()).sha256 != expected.sha256 {
-                return Err(BackupError::Changed { path: name, text: "its events changed unnoticed".to_owned() });
+            let pieces = origin.lines(expected.first, expected.last).await?;
+            if described(&pieces, Timestamp::default()).sha256 != expected.sha256 {
+                return Err(BackupError::Changed { path, text: "its events changed unnoticed".to_owned() });
             }
-            Ok(stream::iter([Ok(Bytes::from(lines))]).boxed() as ByteStream)
+            Ok(flow(pieces))
         }
         .boxed()
     };
-    BackupEntry { path, size: part.bytes, modified: part.modified, content: BackupContent::Open(Box::new(open)) }
+    entry(id, part, Box::new(open))
+}
+
+fn entry(id: ConversationId, part: &Part, open: OpenFile) -> BackupEntry {
+    let content = BackupContent::Open(open);
+    BackupEntry { path: part.path(id), size: part.bytes, modified: part.modified, content }
+}
+
+fn flow(pieces: Vec<Bytes>) -> ByteStream {
+    stream::iter(pieces.into_iter().map(Ok)).boxed()
 }

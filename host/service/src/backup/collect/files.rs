@@ -96,7 +96,7 @@ pub(super) async fn audit(ground: &Ground, tally: &mut Tally, after: u64) -> Res
         return Ok(None);
     }
     let path = format!("audit/{:020}.jsonl", after + 1);
-    tally.file(&path, lines.len() as u64, &described(&lines, ground.now).sha256);
+    tally.file(&path, lines.len() as u64, &described(&[&lines], ground.now).sha256);
     // A full file never changes again.
     let modified = if last >= after + AUDIT { Timestamp::from_millis(0) } else { ground.now };
     Ok(Some(whole(path, lines, modified)))

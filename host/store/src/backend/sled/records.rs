@@ -19,7 +19,7 @@ use warbler_domain::{ByteSize, StoreError};
 use super::mark::Mark;
 use super::{has_room, make_folder, sync_folder};
 use crate::OpenError;
-use crate::backend::{Changes, Record, Records};
+use crate::backend::{Changes, Record, Records, Sheaf};
 use crate::layout::{self, KeyRange};
 
 /// How long a database that is closed may take until its lock is gone, and the pause between two looks.
@@ -86,13 +86,12 @@ impl SledRecords {
     }
 
     fn assemble(&self, key: &[u8], value: &IVec) -> Result<Bytes, StoreError> {
-        match <[u8; LENGTH]>::try_from(value.as_ref()) {
-            Ok(length) => self.join(key, length),
-            Err(_) => Ok(Bytes::copy_from_slice(value)),
-        }
+        Ok(self.join(key, value)?.unwrap_or_else(|| Bytes::copy_from_slice(value)))
     }
 
-    fn join(&self, key: &[u8], length: [u8; LENGTH]) -> Result<Bytes, StoreError> {
+    /// The value that was cut into pieces; nothing if it stands whole.
+    fn join(&self, key: &[u8], value: &IVec) -> Result<Option<Bytes>, StoreError> {
+        let Ok(length) = <[u8; LENGTH]>::try_from(value.as_ref()) else { return Ok(None) };
         let corrupt = || StoreError::Corrupt { what: "record" };
         let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| corrupt())?;
         let mut joined = Vec::new();
@@ -100,7 +99,7 @@ impl SledRecords {
             let piece = self.db.get(piece_key(key, number)).map_err(failed("reading"))?;
             joined.extend_from_slice(&piece.ok_or_else(corrupt)?);
         }
-        if joined.len() == length { Ok(Bytes::from(joined)) } else { Err(corrupt()) }
+        if joined.len() == length { Ok(Some(Bytes::from(joined))) } else { Err(corrupt()) }
     }
 
     fn collect(&self, range: &KeyRange, skip: &dyn Fn(&[u8]) -> bool, limit: usize) -> Result<Vec<Record>, StoreError> {
@@ -132,6 +131,21 @@ impl Records for SledRecords {
             return Ok(Vec::new());
         }
         guarded(|| self.collect(range, skip, limit))
+    }
+
+    fn gather(&self, range: &KeyRange, limit: usize) -> Result<Sheaf, StoreError> {
+        let mut sheaf = Sheaf::default();
+        if range.from >= range.to {
+            return Ok(sheaf);
+        }
+        guarded(|| {
+            for record in self.db.range(range.from.as_slice()..range.to.as_slice()).take(limit) {
+                let (key, value) = record.map_err(failed("reading"))?;
+                let joined = self.join(&key, &value)?;
+                sheaf.push(&key, joined.as_deref().unwrap_or(&value));
+            }
+            Ok(sheaf)
+        })
     }
 
     fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
@@ -243,7 +257,14 @@ mod tests {
             records.apply(&Changes::from([(b"ka".to_vec(), change)])).unwrap();
             assert_eq!(records.get(b"ka").unwrap(), Some(value.clone()), "{length}");
             let range = KeyRange { from: b"k".to_vec(), to: b"l".to_vec(), newest_first: true };
-            assert_eq!(records.range(&range, &|_| false, 9).unwrap(), [(b"ka".to_vec(), value)], "{length}");
+            assert_eq!(records.range(&range, &|_| false, 9).unwrap(), [(b"ka".to_vec(), value.clone())], "{length}");
+            let mut gathered = Vec::new();
+            let gather = |key: &[u8], value: &mut [u8]| {
+                gathered.push((key.to_vec(), Bytes::copy_from_slice(value)));
+                Ok(())
+            };
+            records.gather(&range, 9).unwrap().each(gather).unwrap();
+            assert_eq!(gathered, [(b"ka".to_vec(), value)], "{length}");
         }
         records.apply(&Changes::from([(b"ka".to_vec(), Change { value: None, before })])).unwrap();
         // The number of groups is the one record that stays.
