@@ -12,7 +12,7 @@ use super::Backups;
 use super::admin::entry;
 use super::layout::IndexLine;
 use super::policy::BackupPolicy;
-use super::read::{self, Erased, Index};
+use super::read::{self, Erased, Events, Index};
 use super::restore::{Reach, Restore, Restored, refused};
 use super::{collect::ours, expiry, ledger};
 use crate::messages::may_see;
@@ -127,8 +127,11 @@ impl Backups {
         let needle = query.search.as_deref().map(str::to_lowercase);
         let mut page = Preview::default();
         for part in line.parts.iter().filter(|part| part.last > query.after) {
-            let events = read::events(&*repository, version, id, part).await.map_err(refused)?;
-            for mut event in events.into_iter().filter(|event| event.sequence > query.after) {
+            let mut events = Events::open(&*repository, version, id, part).await.map_err(refused)?;
+            while let Some(mut event) = events.next().await.map_err(refused)? {
+                if event.sequence <= query.after {
+                    continue;
+                }
                 if page.entries.len() == limit {
                     page.next = page.entries.last().map(Shown::sequence);
                     return Ok(page);

@@ -1,6 +1,7 @@
 //! Reading versions: the index, the events of a conversation, and what was erased since.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -8,7 +9,8 @@ use futures::TryStreamExt as _;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use warbler_domain::{
-    BackupError, BackupRepository, ByteStream, ConversationId, Event, MessageId, StoreError, TenantId, Timestamp,
+    BackupError, BackupRepository, ByteStream, ConversationId, Event, MessageId, Sequence, StoreError, TenantId,
+    Timestamp,
 };
 
 use super::layout::{ERASED, FORMAT, IndexLine, MANIFEST, Manifest, Part, RecordLine};
@@ -182,23 +184,43 @@ pub(super) async fn file_names(
     Ok(found.into_iter().filter(|file| !file.is_folder).map(|file| file.name).collect())
 }
 
-/// The events of one part.
-pub(super) async fn events(
-    repository: &dyn BackupRepository,
-    version: &str,
+/// The events of one part, line by line.
+pub(super) struct Events {
+    lines: Lines,
     conversation: ConversationId,
-    part: &Part,
-) -> Result<Vec<Event>, BackupError> {
-    let path = part.path(conversation);
-    let mut lines = Lines::open(repository, version, &path).await?;
-    let mut events = Vec::new();
-    while let Some(event) = lines.next::<Event>().await? {
-        if event.conversation != conversation || event.sequence < part.first || event.sequence > part.last {
-            return Err(BackupError::Damaged { text: format!("{path} has an event that does not belong there") });
-        }
-        events.push(event);
+    places: RangeInclusive<Sequence>,
+}
+
+impl Events {
+    pub(super) async fn open(
+        repository: &dyn BackupRepository,
+        version: &str,
+        conversation: ConversationId,
+        part: &Part,
+    ) -> Result<Self, BackupError> {
+        let lines = Lines::open(repository, version, &part.path(conversation)).await?;
+        Ok(Self { lines, conversation, places: part.first..=part.last })
     }
-    Ok(events)
+
+    pub(super) async fn next(&mut self) -> Result<Option<Event>, BackupError> {
+        let event: Option<Event> = self.lines.next().await?;
+        let belongs = |event: &Event| event.conversation == self.conversation && self.places.contains(&event.sequence);
+        match event {
+            Some(event) if !belongs(&event) => Err(self.lines.damaged("has an event that does not belong there")),
+            event => Ok(event),
+        }
+    }
+
+    /// At most so many more of them.
+    pub(super) async fn some(&mut self, most: usize) -> Result<Vec<Event>, BackupError> {
+        let mut events = Vec::new();
+        while events.len() < most
+            && let Some(event) = self.next().await?
+        {
+            events.push(event);
+        }
+        Ok(events)
+    }
 }
 
 /// The records of one family, line by line.

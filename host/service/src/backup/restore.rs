@@ -17,7 +17,7 @@ use warbler_domain::{
 use super::collect::ours;
 use super::layout::{IndexLine, Part, attachment_path};
 use super::policy::BackupPolicy;
-use super::read::Erased;
+use super::read::{Erased, Events};
 use super::{expiry, journal, read};
 use crate::attachments::AttachmentRecord;
 use crate::core::Core;
@@ -114,14 +114,21 @@ impl Restore {
         let is_empty = self.core.ports.log.head(&self.scope, id).await? < line.head;
         // The last place first, so that nobody else gets one in between.
         if is_empty {
-            let events = self.events(id, last).await?;
-            if let Some(event) = events.last() {
-                done.add(self.batch(id, std::slice::from_ref(event)).await?);
+            let mut events = self.events(id, last).await?;
+            let mut newest = None;
+            while let Some(event) = events.next().await? {
+                newest = Some(event);
             }
+            done.add(self.batch(id, newest.as_slice()).await?);
         }
         for part in &line.parts {
-            for events in self.events(id, part).await?.chunks(BATCH) {
-                done.add(self.batch(id, events).await?);
+            let mut events = self.events(id, part).await?;
+            loop {
+                let batch = events.some(BATCH).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                done.add(self.batch(id, &batch).await?);
             }
         }
         if is_empty {
@@ -131,13 +138,13 @@ impl Restore {
         Ok(done)
     }
 
-    async fn events(&self, id: ConversationId, part: &Part) -> Result<Vec<Event>, BackupError> {
+    async fn events(&self, id: ConversationId, part: &Part) -> Result<Events, BackupError> {
         if self.progress.is_cancelled() {
             return Err(BackupError::Cancelled);
         }
         self.progress.add_file();
         self.progress.add_read(part.bytes);
-        read::events(&*self.repository, &self.version, id, part).await
+        Events::open(&*self.repository, &self.version, id, part).await
     }
 
     /// Places some events, and again if something changed in between.

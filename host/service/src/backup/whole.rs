@@ -1,6 +1,6 @@
 //! Brings a whole tenant back, also into a host that has nothing of it: its name and policies, accounts, conversations
-//! with their messages, one after the other, who had read what, and what else it has. It goes on by itself, and after a
-//! crash from where it was: doing a part of it again changes nothing.
+//! with their messages, who had read what, and what else it has. It goes on by itself, and after a crash from where it
+//! was: doing a part of it again changes nothing.
 
 mod agents;
 mod belongings;
@@ -9,9 +9,11 @@ mod job;
 mod people;
 mod plugins;
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use warbler_domain::{BackupError, BackupProgress, Expect, Right, TenantScope};
+use futures::{TryStreamExt as _, stream};
+use warbler_domain::{BackupError, BackupProgress, Expect, Right, TenantScope, UserId};
 use zeroize::Zeroizing;
 
 pub use job::{RestoreJob, RestoreState};
@@ -21,10 +23,13 @@ use super::collect::ours;
 use super::layout::IndexLine;
 use super::ledger::Failure;
 use super::read::{self, Index};
-use super::restore::{Reach, Restore, refused};
+use super::restore::{Reach, Restore, Restored, refused};
 use super::{Backups, Inner, expiry};
 use crate::audit::{Actor, NewEntry};
 use crate::{Caller, ServiceError, records};
+
+/// Conversations that come back at a time: the committer has enough to do with two.
+const AT_ONCE: usize = 2;
 
 fn key(id: uuid::Uuid) -> warbler_domain::StateKey {
     warbler_domain::StateKey::new("backup-restore", &[&id])
@@ -143,17 +148,7 @@ impl Inner {
         job: &mut RestoreJob,
     ) -> Result<(), BackupError> {
         job.accounts += self.accounts(scope, restore).await?;
-        let mut index = Index::open(&restore.repository, &restore.version).await?;
-        let mut number = 0;
-        while let Some(line) = index.next().await? {
-            number += 1;
-            if number <= job.conversations {
-                continue;
-            }
-            self.conversation(scope, restore, &line, job).await?;
-            job.conversations = number;
-            self.keep_job(scope, job).await?;
-        }
+        self.conversations(scope, restore, job).await?;
         for family in ["read", "erased"] {
             self.put_absent(scope, restore, family).await?;
         }
@@ -171,20 +166,42 @@ impl Inner {
         Ok(self.core.ports.state.commit(scope, vec![write]).await?)
     }
 
+    /// Brings the conversations back, some at a time: one is read while the disk is waited for with another.
+    async fn conversations(
+        &self,
+        scope: &TenantScope,
+        restore: &Restore,
+        job: &mut RestoreJob,
+    ) -> Result<(), BackupError> {
+        let mut index = Index::open(&restore.repository, &restore.version).await?;
+        for _ in 0..job.conversations {
+            index.next().await?;
+        }
+        let next = |mut index: Index| async move { Ok(index.next().await?.map(|line| (line, index))) };
+        let by = job.by;
+        let work = |line| self.conversation(scope, restore, line, by);
+        let mut done = pin!(stream::try_unfold(index, next).map_ok(work).try_buffered(AT_ONCE));
+        while let Some(restored) = done.try_next().await? {
+            job.restored.add(restored);
+            job.conversations += 1;
+            self.keep_job(scope, job).await?;
+        }
+        Ok(())
+    }
+
     async fn conversation(
         &self,
         scope: &TenantScope,
         restore: &Restore,
-        line: &IndexLine,
-        job: &mut RestoreJob,
-    ) -> Result<(), BackupError> {
+        line: IndexLine,
+        by: UserId,
+    ) -> Result<Restored, BackupError> {
         let id = line.conversation.id;
         self.room(scope, &line.conversation).await?;
-        let done = restore.conversation(line).await?;
+        let done = restore.conversation(&line).await?;
         if done.messages > 0 {
-            self.announce(scope, id, job.by, done.messages).await.map_err(ours)?;
+            self.announce(scope, id, by, done.messages).await.map_err(ours)?;
         }
-        job.restored.add(done);
-        Ok(())
+        Ok(done)
     }
 }
