@@ -15,6 +15,7 @@ mod agent_links;
 mod agent_tools;
 mod agents;
 mod author;
+mod backup_command;
 mod backup_crash;
 mod backup_damage;
 mod backup_disk;

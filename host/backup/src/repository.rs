@@ -198,7 +198,9 @@ impl BackupRepository for ResticRepository {
             let results = opened.repository.check(options).map_err(|error| opened.fault().explain(&error))?;
             let mut report = CheckReport::default();
             for (level, finding) in &results.0 {
+                // Its advice is to use a command that is not ours.
                 let text = finding.to_string();
+                let text = text.split(" To repair: ").next().unwrap_or_default().to_owned();
                 // The type of the level is not exported; its name is.
                 if format!("{level:?}") == "Error" { report.problems.push(text) } else { report.remarks.push(text) }
             }

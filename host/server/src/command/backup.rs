@@ -332,7 +332,7 @@ fn told(client: &Client, report: &Value, well: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let texts: Vec<&str> = problems.iter().filter_map(Value::as_str).collect();
-    bail!("{} problems:\n{}", texts.len(), texts.join("\n"))
+    bail!("problems, {} in all:\n{}", texts.len(), texts.join("\n"))
 }
 
 /// One object with the fields of both.
