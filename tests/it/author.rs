@@ -5,16 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
-use warbler_tests::host::{Host, program};
+use warbler_tests::host::{Host, printed, program};
 use warbler_tests::tenant::{PAIR, PASSWORD, Tenant};
 
 /// Runs a program of ours, and gives what it printed.
 fn run(name: &str, folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(program(name).unwrap());
-    let output = command.args(arguments).current_dir(folder).envs(environment.iter().copied()).output().unwrap();
-    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name} {arguments:?}\n{out}\n{error}");
-    out.into_owned()
+    printed(command.args(arguments).current_dir(folder).envs(environment.iter().copied())).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

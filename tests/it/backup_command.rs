@@ -2,13 +2,11 @@
 //! a lost host, whose backups another one takes over.
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use warbler_tests::backups::{Backups, PASSPHRASE, configuration, configuration_with, contents};
-use warbler_tests::host::{Host, program};
+use warbler_tests::host::{Host, printed, program};
 use warbler_tests::packages;
 use warbler_tests::talk;
 use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant};
@@ -27,26 +25,24 @@ impl<'a> Shell<'a> {
         shell
     }
 
-    fn run(&self, arguments: &[&str], password: &str) -> Output {
+    fn command(&self, arguments: &[&str], password: &str) -> Command {
         let mut command = Command::new(program("warbler").unwrap());
         command.args(arguments).env("WARBLER_SERVER", self.host.base()).env("WARBLER_PASSPHRASE", PASSPHRASE);
         if arguments.first() == Some(&"backup") {
             command.args(["--token-file", &self.token]);
         }
-        command.env("WARBLER_PASSWORD", password).output().unwrap()
+        command.env("WARBLER_PASSWORD", password);
+        command
     }
 
     /// What a command prints that does what it should.
     fn says(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments, PASSWORD);
-        let printed = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{arguments:?}\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-        printed
+        printed(&mut self.command(arguments, PASSWORD)).unwrap()
     }
 
     /// What a command complains of.
     fn complains(&self, arguments: &[&str], password: &str) -> String {
-        let output = self.run(arguments, password);
+        let output = self.command(arguments, password).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}\n{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8(output.stderr).unwrap()
     }
@@ -57,16 +53,6 @@ impl<'a> Shell<'a> {
         let newest = &made["versions"][0]["id"];
         newest.as_str().unwrap_or_else(|| panic!("no version in {made}")).to_owned()
     }
-}
-
-/// Another host, whose sink has what was in `folder` and which knows nothing of it.
-async fn other_host(folder: &Path, root: &Path, repository: &Path) -> (Host, Backups) {
-    let host = Host::start(folder, &configuration(root)).unwrap();
-    tenant::trust(&host).await.unwrap();
-    let again = Tenant::make(&host, "again", "Acme", &[]).await.unwrap();
-    let backups = Backups::set_up(&host, &again, root).await.unwrap();
-    symlink(repository, &backups.folder).unwrap();
-    (host, backups)
 }
 
 fn has(text: &str, expected: &[&str]) {
@@ -118,7 +104,8 @@ async fn an_operator_backs_up_checks_restores_changes_the_key_and_loses_the_host
     let kept = Backups::of(&host, &acme, two).await.unwrap().folder;
     host.kill().unwrap();
 
-    let (host, backups) = other_host(elsewhere, other, &kept).await;
+    let host = Host::start(elsewhere, &configuration(other)).unwrap();
+    let (_, backups) = Backups::move_in(&host, "again", &[], other, &kept).await.unwrap();
     let shell = Shell::of(&host, "again");
     has(&shell.says(&["backup", "adopt"]), &["the repository is this tenant's now"]);
     let listed: Value = serde_json::from_str(&shell.says(&["backup", "list", "--json"])).unwrap();

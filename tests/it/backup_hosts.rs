@@ -1,7 +1,6 @@
 //! Two hosts on one repository: the second is told so and changes nothing, a lease that is over is taken over, and
 //! nothing is corrupted.
 
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,7 +9,7 @@ use warbler_tests::backups::{Backups, bytes_in, configuration};
 use warbler_tests::chance::Chance;
 use warbler_tests::host::Host;
 use warbler_tests::talk;
-use warbler_tests::tenant::{self, PAIR, Tenant};
+use warbler_tests::tenant::{PAIR, Tenant};
 
 /// A file, and a limit at which the blob behind it waits for four seconds.
 const FILE: usize = 1024 * 1024;
@@ -90,10 +89,7 @@ async fn another_host_waits_for_the_lease_and_takes_it_over_when_it_is_over() {
     let mut chance = Chance::seeded();
     let (host, acme, backups) = scene(folder.path(), sink.path()).await;
     let second = Host::start(other.path(), &configuration(sink.path())).unwrap();
-    tenant::trust(&second).await.unwrap();
-    let again = Tenant::make(&second, "again", "Acme", &PAIR).await.unwrap();
-    let theirs = Backups::set_up(&second, &again, sink.path()).await.unwrap();
-    symlink(&backups.folder, &theirs.folder).unwrap();
+    let (_, theirs) = Backups::move_in(&second, "again", &PAIR, sink.path(), &backups.folder).await.unwrap();
     assert_eq!(theirs.run_in_vain().await.unwrap().0, "repository-exists");
 
     begin_slow_run(&acme, &backups, &mut chance).await;

@@ -1,7 +1,6 @@
 //! The host is killed in mid-restore: the restore of a tenant goes on by itself, that of a conversation is said again,
 //! and in the end everything stands where it stood, once.
 
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use warbler_tests::chance::Chance;
 use warbler_tests::client::Client;
 use warbler_tests::host::Host;
 use warbler_tests::talk::{self, History};
-use warbler_tests::tenant::{self, PAIR, PASSWORD, Tenant, begin};
+use warbler_tests::tenant::{PAIR, PASSWORD, Tenant, begin};
 
 /// Messages of the conversation that is restored, some eight batches.
 const MESSAGES: usize = 2_000;
@@ -134,11 +133,7 @@ async fn until_done(owner: &Client, id: &str) -> Value {
 
 /// A tenant of an empty host that has taken over the backups of a lost one.
 pub(crate) async fn move_in(host: &Host, sink: &Path, lost: &Path) -> (Tenant, Backups) {
-    tenant::trust(host).await.unwrap();
-    let again = Tenant::make(host, "acme-again", "Acme", &[]).await.unwrap();
-    let backups = Backups::set_up(host, &again, sink).await.unwrap();
-    // The operator gives the new tenant the folder of the lost one.
-    symlink(lost, &backups.folder).unwrap();
+    let (again, backups) = Backups::move_in(host, "acme-again", &[], sink, lost).await.unwrap();
     assert_eq!(backups.adopt().await.unwrap().status, 204);
     (again, backups)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use warbler_tests::counterpart::Counterpart;
-use warbler_tests::host::program;
+use warbler_tests::host::{printed, program};
 use warbler_tests::packages::bundled_file;
 
 /// Tests the sink `name` with its own `cases/sink.json`, and `environment` in it, and gives what was printed.
@@ -12,10 +12,7 @@ fn conforms(name: &str, environment: &[(&str, &str)]) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name);
     let mut command = Command::new(program("warbler-plugin").unwrap());
     command.arg("test").arg(bundled_file(name).unwrap()).current_dir(folder).envs(environment.iter().copied());
-    let output = command.output().unwrap();
-    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}\n{out}\n{error}");
-    out.into_owned()
+    printed(&mut command).unwrap()
 }
 
 #[test]

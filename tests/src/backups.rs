@@ -1,6 +1,7 @@
 //! Backups of a tenant in the real host: made into a folder, watched, and looked at by Debian's `restic`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client, text};
 use crate::host::Host;
 use crate::talk::LIMITS;
-use crate::tenant::{self, PAIR, PASSWORD, Tenant};
+use crate::tenant::{self, PAIR, PASSWORD, Role, Tenant};
 
 /// What opens every repository of a test, beside its host.
 pub const PASSPHRASE: &str = "a passphrase that is kept in a safe";
@@ -77,6 +78,19 @@ impl Backups {
         backups.decide(json!({})).await?;
         tenant.install_bundled("backup-dir", json!({"config": {"folder": "backups"}})).await?;
         Ok(backups)
+    }
+
+    /// Makes the tenant `slug` in a host that knows nothing of the repository in the folder `lost`, which the operator
+    /// gives it.
+    ///
+    /// # Errors
+    /// The host refused.
+    pub async fn move_in(host: &Host, slug: &str, people: &[Role], root: &Path, lost: &Path) -> Result<(Tenant, Self)> {
+        tenant::trust(host).await?;
+        let tenant = Tenant::make(host, slug, "Acme", people).await?;
+        let backups = Self::set_up(host, &tenant, root).await?;
+        symlink(lost, &backups.folder)?;
+        Ok((tenant, backups))
     }
 
     /// Sets the policy: only on demand, everything kept, no limit, but for what `changes` says.

@@ -211,6 +211,20 @@ pub fn program(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} was not built; run: cargo build --workspace --bins"))
 }
 
+/// What a command prints that ends well.
+///
+/// # Errors
+/// It cannot be started, or ended with a failure; then with all that it said.
+pub fn printed(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        let arguments: Vec<_> = command.get_args().collect();
+        bail!("{} {arguments:?}\n{out}\n{error}", command.get_program().display());
+    }
+    Ok(out.into_owned())
+}
+
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(count)).copied().collect::<Vec<_>>().join("\n")

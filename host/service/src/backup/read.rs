@@ -210,17 +210,6 @@ impl Events {
             event => Ok(event),
         }
     }
-
-    /// At most so many more of them.
-    pub(super) async fn some(&mut self, most: usize) -> Result<Vec<Event>, BackupError> {
-        let mut events = Vec::new();
-        while events.len() < most
-            && let Some(event) = self.next().await?
-        {
-            events.push(event);
-        }
-        Ok(events)
-    }
 }
 
 /// The records of one family, line by line.

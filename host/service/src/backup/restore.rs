@@ -122,14 +122,15 @@ impl Restore {
             done.add(self.batch(id, newest.as_slice()).await?);
         }
         for part in &line.parts {
-            let mut events = self.events(id, part).await?;
-            loop {
-                let batch = events.some(BATCH).await?;
-                if batch.is_empty() {
-                    break;
+            let (mut events, mut batch) = (self.events(id, part).await?, Vec::with_capacity(BATCH));
+            while let Some(event) = events.next().await? {
+                batch.push(event);
+                if batch.len() == BATCH {
+                    done.add(self.batch(id, &batch).await?);
+                    batch.clear();
                 }
-                done.add(self.batch(id, &batch).await?);
             }
+            done.add(self.batch(id, &batch).await?);
         }
         if is_empty {
             // It was counted when it came first, and again among the others.

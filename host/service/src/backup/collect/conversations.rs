@@ -236,12 +236,12 @@ impl Current {
             let after = part.modified.after(Duration::from_millis(1));
             let modified = if made.sha256 == part.sha256 { part.modified } else { ground.now.max(after) };
             let part = Part { bytes: made.bytes, sha256: made.sha256, modified, ..part };
-            let entry = entry(self.id, &part, Box::new(|| async { Ok(flow(pieces)) }.boxed()));
+            let entry = at_hand(self.id, &part, pieces);
             return Ok(Some((part, entry)));
         }
         let Some(cutter) = &mut self.cutter else { return Ok(None) };
         let Some((part, pieces)) = cutter.next(ground.now).await? else { return Ok(None) };
-        let entry = entry(self.id, &part, Box::new(|| async { Ok(flow(pieces)) }.boxed()));
+        let entry = at_hand(self.id, &part, pieces);
         Ok(Some((part, entry)))
     }
 
@@ -276,6 +276,11 @@ fn taken_over(id: ConversationId, part: &Part, origin: Origin) -> BackupEntry {
         .boxed()
     };
     entry(id, part, Box::new(open))
+}
+
+/// A part whose lines are at hand.
+fn at_hand(id: ConversationId, part: &Part, pieces: Vec<Bytes>) -> BackupEntry {
+    entry(id, part, Box::new(|| async { Ok(flow(pieces)) }.boxed()))
 }
 
 fn entry(id: ConversationId, part: &Part, open: OpenFile) -> BackupEntry {
